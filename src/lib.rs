@@ -1,0 +1,22 @@
+//! keypairs: one gRPC service that makes, takes in, keeps and gives back SSH key pairs.
+//!
+//! A request passes through once, top to bottom of this list, and nothing calls back (docs/ARCHITECTURE.md):
+//!
+//! ```text
+//!  6 assembly   main  cli  app  config  telemetry     names concrete adapters
+//!  5 faces      grpc                                  wire <-> domain
+//!  4 service    service                               the use cases
+//!  3 envelope   envelope                              seals and opens a private key
+//!  2 ports      kms  store                            one trait each, blind to each other
+//!  1 pure       model  sshkey                         no I/O, no clock
+//!  0 base       error  secret  clock  ready
+//! ```
+
+pub mod clock;
+pub mod error;
+pub mod kms;
+pub mod model;
+pub mod ready;
+pub mod secret;
+pub mod sshkey;
+pub mod store;

@@ -1,0 +1,121 @@
+//! The smaller texts of a key pair: project, description, labels, owner.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::error::{Reason, Violation};
+
+/// The tenant: `[a-z0-9][a-z0-9-]{0,62}`; empty in a request means `default`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProjectId(String);
+
+impl ProjectId {
+    /// Checks a project id that came in as `field`.
+    pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
+        let text = if text.is_empty() { "default" } else { text };
+        let fits = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        if text.len() > 63 || text.starts_with('-') || !text.bytes().all(fits) {
+            let message = "must be 1 to 63 of a-z, 0-9 and '-', not starting with '-'";
+            return Err(Violation::new(field, Reason::ProjectIdInvalid, message));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// At most 140 code points, no control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description(String);
+
+impl Description {
+    /// Checks a description that came in as `field`.
+    pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
+        match bounded(text, 140) {
+            Ok(()) => Ok(Self(text.to_owned())),
+            Err(message) => Err(Violation::new(field, Reason::DescriptionInvalid, message)),
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// To whom a pair belongs: `[A-Za-z0-9._@:-]{0,64}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserId(String);
+
+impl UserId {
+    /// Checks a user id that came in as `field`.
+    pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b':' | b'-');
+        if text.len() > 64 || !text.bytes().all(fits) {
+            let message = "must be at most 64 of A-Z, a-z, 0-9, '.', '_', '@', ':' and '-'";
+            return Err(Violation::new(field, Reason::UserIdInvalid, message));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// At most 20; key 1 to 63, value 0 to 127 code points, no control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels(BTreeMap<String, String>);
+
+impl Labels {
+    /// Checks labels that came in as `field`: every fault of every label.
+    pub fn parse(field: &str, labels: BTreeMap<String, String>) -> Result<Self, Vec<Violation>> {
+        let mut faults = Vec::new();
+        if labels.len() > 20 {
+            faults.push(Violation::new(field, Reason::LabelsInvalid, "there may be at most 20 labels"));
+        }
+        for (key, value) in labels.iter().take(20) {
+            let path = format!("{field}[{}]", key.chars().take(63).collect::<String>().escape_debug());
+            if key.is_empty() {
+                faults.push(Violation::new(&path, Reason::LabelsInvalid, "the key must not be empty"));
+            } else if let Err(message) = bounded(key, 63) {
+                faults.push(Violation::new(&path, Reason::LabelsInvalid, format!("the key {message}")));
+            }
+            if let Err(message) = bounded(value, 127) {
+                faults.push(Violation::new(&path, Reason::LabelsInvalid, format!("the value {message}")));
+            }
+        }
+        if faults.is_empty() { Ok(Self(labels)) } else { Err(faults) }
+    }
+
+    /// The labels.
+    pub fn as_map(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+/// At most `limit` code points, no control characters.
+pub(super) fn bounded(text: &str, limit: usize) -> Result<(), String> {
+    if text.len() > 4 * limit || text.chars().count() > limit {
+        return Err(format!("must have at most {limit} code points"));
+    }
+    if text.chars().any(is_unprintable) {
+        return Err("must hold no control characters".into());
+    }
+    Ok(())
+}
+
+/// Control characters, and the invisible ones that change how a text reads (bidirectional overrides, line separators).
+fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
