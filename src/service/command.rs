@@ -1,0 +1,198 @@
+//! What faces ask of the service: requests made of checked types. A face has told every invalid argument already.
+
+use crate::model::{
+    Description, EncryptionChoice, Filter, KeyPairId, KeyPairName, Labels, ProjectId, RequestId, UserId,
+};
+use crate::secret::SecretText;
+use crate::sshkey::{KeyFormat, KeySpec, PrivateKey, PublicKey};
+
+/// A request id with the digest of the request it came with.
+#[derive(Clone, Copy)]
+pub struct Repeat {
+    /// The id.
+    pub id: RequestId,
+    /// SHA-256 of the whole request.
+    pub digest: [u8; 32],
+}
+
+/// What every new pair has.
+pub struct NewPair {
+    /// The tenant.
+    pub project: ProjectId,
+    /// Its name.
+    pub name: KeyPairName,
+    /// What its owner says of it.
+    pub description: Description,
+    /// Its labels.
+    pub labels: Labels,
+    /// To whom it belongs.
+    pub user_id: UserId,
+}
+
+/// How a new pair is made.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    /// A pair that is there already and fits is success.
+    pub ensure: bool,
+    /// Makes the call safe to repeat.
+    pub repeat: Option<Repeat>,
+    /// Check, and change nothing.
+    pub validate_only: bool,
+}
+
+/// Make a key pair.
+pub struct Create {
+    /// What it shall be called.
+    pub new: NewPair,
+    /// What it shall be.
+    pub spec: KeySpec,
+    /// What shall seal it.
+    pub encryption: EncryptionChoice,
+    /// The format of the returned private half; fits `spec`.
+    pub format: KeyFormat,
+    /// Encrypts the returned private half.
+    pub passphrase: Option<SecretText>,
+    /// Do not return the private half.
+    pub omit_private_key: bool,
+    /// How.
+    pub manner: Manner,
+}
+
+/// Take in a public key.
+pub struct ImportPublic {
+    /// What it shall be called.
+    pub new: NewPair,
+    /// The key.
+    pub public: PublicKey,
+    /// The comment it came with.
+    pub comment: String,
+    /// How.
+    pub manner: Manner,
+}
+
+/// Take in a private key.
+pub struct ImportPrivate {
+    /// What it shall be called.
+    pub new: NewPair,
+    /// The key; parsed, not yet proven.
+    pub key: PrivateKey,
+    /// The comment it came with.
+    pub comment: String,
+    /// What shall seal it.
+    pub encryption: EncryptionChoice,
+    /// Refuse when there is no pair of that name.
+    pub must_exist: bool,
+    /// How.
+    pub manner: Manner,
+}
+
+/// Which pair of which project.
+#[derive(Clone)]
+pub struct Key {
+    /// The tenant.
+    pub project: ProjectId,
+    /// Which.
+    pub by: By,
+}
+
+/// By name or by id.
+#[derive(Clone)]
+pub enum By {
+    /// By name, among live pairs.
+    Name(KeyPairName),
+    /// By id, deleted pairs too.
+    Id(KeyPairId),
+}
+
+impl Key {
+    /// The name or id, as text.
+    pub fn subject(&self) -> String {
+        match &self.by {
+            By::Name(name) => name.to_string(),
+            By::Id(id) => id.to_string(),
+        }
+    }
+}
+
+/// A page of a project's pairs.
+pub struct List {
+    /// The tenant.
+    pub project: ProjectId,
+    /// Which of them.
+    pub filter: Filter,
+    /// At most so many, 1 to 1000.
+    pub page_size: usize,
+    /// The token of the page before; empty: the first page.
+    pub page_token: String,
+    /// Digest of everything but size and token: what a token is bound to.
+    pub digest: [u8; 32],
+}
+
+/// Change a pair. `None` stays.
+pub struct Update {
+    /// Which.
+    pub key: Key,
+    /// The new name.
+    pub name: Option<KeyPairName>,
+    /// The new description.
+    pub description: Option<Description>,
+    /// The new labels.
+    pub labels: Option<Labels>,
+    /// The new owner.
+    pub user_id: Option<UserId>,
+    /// The etag it must have; empty: any.
+    pub etag: String,
+    /// Makes the call safe to repeat.
+    pub repeat: Option<Repeat>,
+}
+
+/// Delete a pair.
+pub struct Delete {
+    /// Which.
+    pub key: Key,
+    /// The etag it must have; empty: any.
+    pub etag: String,
+    /// OK when there is none.
+    pub allow_missing: bool,
+    /// Gone at once.
+    pub purge: bool,
+    /// Makes the call safe to repeat.
+    pub repeat: Option<Repeat>,
+    /// Check, and change nothing.
+    pub validate_only: bool,
+}
+
+/// Bring a deleted pair back.
+pub struct Undelete {
+    /// The tenant.
+    pub project: ProjectId,
+    /// Which.
+    pub id: KeyPairId,
+    /// A new name.
+    pub name: Option<KeyPairName>,
+    /// Makes the call safe to repeat.
+    pub repeat: Option<Repeat>,
+}
+
+/// Give a private half.
+pub struct ExportPrivate {
+    /// Which.
+    pub key: Key,
+    /// In which format.
+    pub format: KeyFormat,
+    /// Encrypts it.
+    pub passphrase: Option<SecretText>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Forget a private half.
+pub struct ClearPrivate {
+    /// Which.
+    pub key: Key,
+    /// The etag it must have; empty: any.
+    pub etag: String,
+    /// Makes the call safe to repeat.
+    pub repeat: Option<Repeat>,
+}
+

@@ -1,0 +1,71 @@
+//! Delete: frees name, key and quota at once; the sealed half stays until the purge time, or goes at once.
+
+use super::call::Call;
+use super::command::{By, Delete, Key};
+use super::record::{changed, millis};
+use super::request::{Entered, Ticket, enter};
+use super::update::TRIES;
+use super::{Inner, read};
+use crate::error::{Error, Reason, Result};
+use crate::model::{Deleted, KeyPair, KeyPairState};
+use crate::store::{Change, EnvelopeChange};
+
+pub(super) async fn run(s: &Inner, call: &Call, command: Delete) -> Result<Option<KeyPair>> {
+    let project = command.key.project.clone();
+    let ticket = match enter(s, call, "Delete", &project, command.repeat).await? {
+        Entered::First(ticket) => ticket,
+        // The first call succeeded. What it deleted may be purged by now: that is no failure of this call.
+        Entered::Again(id, _) => {
+            return match read::pair(s, &Key { project, by: By::Id(id) }).await {
+                Err(error) if error.reason == Reason::KeyPairNotFound => Ok(None),
+                found => found.map(Some),
+            };
+        }
+    };
+    for _ in 0..TRIES {
+        match attempt(s, &command, &ticket).await {
+            // Somebody else changed the pair meanwhile; with an etag the next look tells so.
+            Err(error) if error.reason == Reason::Conflict => continue,
+            Err(error) if error.reason == Reason::KeyPairNotFound && command.allow_missing => return Ok(None),
+            done => return done.map(Some),
+        }
+    }
+    Err(Error::new(Reason::Conflict, "the key pair keeps changing: try again"))
+}
+
+async fn attempt(s: &Inner, command: &Delete, ticket: &Ticket) -> Result<KeyPair> {
+    let pair = read::row(s, &command.key, false).await?.pair;
+    read::check_etag(&pair, &command.etag)?;
+    let purge = command.purge || s.parts.retention.is_zero();
+    let is_deleted = pair.state == KeyPairState::Deleted;
+    if is_deleted && !purge {
+        if command.allow_missing {
+            ticket.settle(s, pair.id).await?;
+            return Ok(pair);
+        }
+        // The same refusal as every other call gets.
+        return Err(read::live_row(s, &command.key, false).await.err().unwrap_or_else(super::record::not_found));
+    }
+    if command.validate_only {
+        return Ok(pair);
+    }
+    let next = deleted(s, &pair, purge);
+    let change = match purge {
+        true => Change::Remove { project: pair.project.clone(), id: pair.id, revision: pair.revision },
+        false => Change::Replace { pair: Box::new(next.clone()), envelope: EnvelopeChange::Keep, quota: None },
+    };
+    let changes = std::iter::once(change).chain(ticket.remember(s, pair.id)).collect();
+    s.parts.store.commit(changes).await?;
+    Ok(next)
+}
+
+/// The pair as the answer shows it.
+fn deleted(s: &Inner, pair: &KeyPair, purge: bool) -> KeyPair {
+    let mut next = changed(s, pair);
+    let now = s.parts.clock.now();
+    let at = pair.deleted.map_or(now, |deleted| deleted.at);
+    let purge_at = if purge { now } else { now.saturating_add(millis(s.parts.retention)) };
+    next.state = KeyPairState::Deleted;
+    next.deleted = Some(Deleted { at, purge_at });
+    next
+}

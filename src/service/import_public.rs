@@ -1,0 +1,74 @@
+//! ImportPublic: takes in a public key.
+
+use super::call::Call;
+use super::command::{By, ImportPublic, Key};
+use super::create::name_exists;
+use super::project::check_quota;
+use super::record::{new_pair, not_found};
+use super::request::{Entered, Ticket, enter};
+use super::{Inner, read};
+use crate::error::{Error, Reason, Result};
+use crate::model::{KeyPair, Origin, ProjectId};
+use crate::sshkey::PublicKey;
+use crate::store::{Change, Lookup};
+
+pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result<Option<KeyPair>> {
+    let project = &command.new.project;
+    let ticket = match enter(s, call, "ImportPublic", project, command.manner.repeat).await? {
+        Entered::First(ticket) => ticket,
+        Entered::Again(id, _) => {
+            let row = read::row(s, &Key { project: project.clone(), by: By::Id(id) }, false).await?;
+            return if row.pair.is_live() { Ok(Some(row.pair)) } else { Err(not_found()) };
+        }
+    };
+    if let Some(pair) = taken(s, &command).await? {
+        ticket.settle(s, pair.id).await?;
+        return Ok(Some(pair));
+    }
+    check_key_is_new(s, project, &command.public).await?;
+    check_quota(s, project).await?;
+    if command.manner.validate_only {
+        return Ok(None);
+    }
+    match store(s, &command, &ticket).await {
+        // Another call took the name between the look and the commit.
+        Err(error) if error.reason == Reason::NameExists && command.manner.ensure => {
+            taken(s, &command).await?.map(Some).ok_or(error)
+        }
+        stored => stored.map(Some),
+    }
+}
+
+/// The pair that has the name: refused, unless `ensure` and it is of the same key.
+async fn taken(s: &Inner, command: &ImportPublic) -> Result<Option<KeyPair>> {
+    let Some(row) = s.parts.store.get(Lookup::Name(&command.new.project, &command.new.name), false).await? else {
+        return Ok(None);
+    };
+    if command.manner.ensure && row.pair.public == command.public {
+        return Ok(Some(row.pair));
+    }
+    Err(name_exists(&row.pair))
+}
+
+async fn store(s: &Inner, command: &ImportPublic, ticket: &Ticket) -> Result<KeyPair> {
+    let pair = new_pair(s, &command.new, command.public.clone(), &command.comment, Origin::ImportedPublic);
+    let quota = Some(s.parts.projects.rules(&pair.project).key_pairs);
+    let insert = Change::Insert { pair: Box::new(pair.clone()), envelope: None, quota };
+    let changes = std::iter::once(insert).chain(ticket.remember(s, pair.id)).collect();
+    s.parts.store.commit(changes).await?;
+    Ok(pair)
+}
+
+/// Refuses a key that the project has under another name. The commit checks again.
+pub(super) async fn check_key_is_new(s: &Inner, project: &ProjectId, public: &PublicKey) -> Result<()> {
+    match s.parts.store.get(Lookup::Fingerprint(project, public.sha256()), false).await? {
+        None => Ok(()),
+        Some(row) => {
+            let message = format!("the project has this key as {}: use that pair", row.pair.id);
+            Err(Error::new(Reason::PublicKeyExists, message)
+                .with_fact("existing_id", row.pair.id.to_string())
+                .with_fact("existing_name", row.pair.name.as_str())
+                .with_resource("keypairs.v1.KeyPair", row.pair.name.as_str()))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What projects may do and what they hold.
+
+use std::collections::BTreeMap;
+
+use super::Inner;
+use crate::error::{Error, Reason, Result};
+use crate::model::{EncryptionChoice, EncryptionMode, LOCAL, ProjectId};
+use crate::store::{Note, Noted};
+
+/// What a project holds and may hold.
+pub struct Holding {
+    /// Live pairs.
+    pub key_pairs: u64,
+    /// The most it may hold.
+    pub quota: u64,
+}
+
+/// The rules of all projects.
+pub struct Projects {
+    /// Where a project has no rules of its own.
+    pub default: ProjectRules,
+    /// Projects with rules of their own.
+    pub own: BTreeMap<String, ProjectRules>,
+}
+
+/// The rules of one project.
+#[derive(Clone, Debug)]
+pub struct ProjectRules {
+    /// The most live pairs it may hold.
+    pub key_pairs: u64,
+    /// What it may ask for; the first is its default.
+    pub encryption: Vec<EncryptionMode>,
+    /// The smallest RSA modulus it may bring or ask for.
+    pub min_rsa_bits: u16,
+}
+
+impl Projects {
+    /// The rules of a project.
+    pub fn rules(&self, project: &ProjectId) -> &ProjectRules {
+        self.own.get(project.as_str()).unwrap_or(&self.default)
+    }
+
+    /// Whether a placement may name this provider.
+    pub fn has_provider(&self, provider: &str) -> bool {
+        provider == LOCAL
+    }
+}
+
+impl ProjectRules {
+    /// What is meant, where the caller said nothing; refused where the project may not use it.
+    pub(super) fn encryption(&self, choice: EncryptionChoice) -> Result<(EncryptionMode, EncryptionChoice)> {
+        let choice = match choice {
+            EncryptionChoice::Unsaid => match self.encryption.first() {
+                Some(EncryptionMode::Kms) => {
+                    let message = "this project's default is KMS: name the key in encryption.kms_key_name";
+                    return Err(Error::invalid("encryption.kms_key_name", Reason::KmsKeyRequired, message));
+                }
+                _ => EncryptionChoice::Default,
+            },
+            said => said,
+        };
+        let mode = match choice {
+            EncryptionChoice::Kms(_) => EncryptionMode::Kms,
+            _ => EncryptionMode::Default,
+        };
+        if !self.encryption.contains(&mode) {
+            let message = format!("this project may not use encryption '{}'", mode.as_str());
+            return Err(Error::new(Reason::EncryptionNotAllowed, message));
+        }
+        Ok((mode, choice))
+    }
+}
+
+pub(super) async fn run(s: &Inner, project: &ProjectId) -> Result<Holding> {
+    let quota = s.parts.projects.rules(project).key_pairs;
+    Ok(Holding { key_pairs: count(s, project).await?, quota })
+}
+
+/// Refuses when the project is full. The commit checks again; this check is for `validate_only`, and so that no key
+/// is made in vain.
+pub(super) async fn check_quota(s: &Inner, project: &ProjectId) -> Result<()> {
+    let quota = s.parts.projects.rules(project).key_pairs;
+    if count(s, project).await? < quota {
+        return Ok(());
+    }
+    Err(Error::new(Reason::QuotaExceeded, format!("the project holds its {quota} key pairs: delete some"))
+        .with_resource("keypairs.v1.Project", project.as_str()))
+}
+
+async fn count(s: &Inner, project: &ProjectId) -> Result<u64> {
+    match s.parts.store.note(Note::Count(project)).await? {
+        Noted::Count(count) => Ok(count),
+        Noted::Request(_) => Err(Error::internal("the store answered a count note with something else")),
+    }
+}

@@ -1,0 +1,122 @@
+//! Request ids: a call sent again does not act twice.
+//!
+//! A second call with the same id waits for the first; only success is remembered, in the same commit as the change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use tokio::sync::OwnedMutexGuard;
+
+use super::Inner;
+use super::call::Call;
+use super::command::Repeat;
+use super::record::millis;
+use crate::error::{Error, Reason, Result};
+use crate::model::{KeyPairId, ProjectId};
+use crate::store::{Change, Note, Noted, RequestKey, StoredRequest};
+
+/// What a call with a request id finds.
+pub(super) enum Entered {
+    /// It is the first one: act, and commit `Ticket::remember` with the change.
+    First(Ticket),
+    /// It was done before: to this pair, and whether that call changed it (or found that nothing had to change).
+    Again(KeyPairId, Did),
+}
+
+/// What the first call with a request id did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Did {
+    /// It made or changed the pair.
+    Change = 0,
+    /// It found the pair as it was wanted.
+    Nothing = 1,
+}
+
+/// Held while a call acts. Calls with the same request id wait for it.
+pub(super) struct Ticket {
+    entry: Option<(RequestKey, Repeat)>,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// Calls with a request id that are under way.
+#[derive(Default)]
+pub(super) struct InFlight(Mutex<HashMap<RequestKey, Arc<tokio::sync::Mutex<()>>>>);
+
+/// Takes its turn, and looks whether it was done before.
+pub(super) async fn enter(
+    s: &Inner,
+    call: &Call,
+    rpc: &'static str,
+    project: &ProjectId,
+    repeat: Option<Repeat>,
+) -> Result<Entered> {
+    let Some(repeat) = repeat else { return Ok(Entered::First(Ticket { entry: None, _turn: None })) };
+    let key = RequestKey { project: project.clone(), rpc, caller: call.caller.to_string(), id: repeat.id };
+    let turn = s.requests.turn(&key).await;
+    let Noted::Request(stored) = s.parts.store.note(Note::Request(&key)).await? else {
+        return Err(Error::internal("the store answered a request note with something else"));
+    };
+    match stored {
+        Some(stored) if stored.expire > s.parts.clock.now() => {
+            let is = |did| bool::from(stored.digest.ct_eq(&keyed(s, &repeat, did)));
+            match [Did::Change, Did::Nothing].into_iter().find(|did| is(*did)) {
+                Some(did) => Ok(Entered::Again(stored.pair, did)),
+                None => {
+                    let message = "request_id was used for another request: send a new UUID";
+                    Err(Error::new(Reason::RequestIdReused, message))
+                }
+            }
+        }
+        _ => Ok(Entered::First(Ticket { entry: Some((key, repeat)), _turn: Some(turn) })),
+    }
+}
+
+impl Ticket {
+    /// The change that remembers the request; goes into the same commit as what the request did to `pair`.
+    pub(super) fn remember(&self, s: &Inner, pair: KeyPairId) -> Option<Change> {
+        self.stored(s, pair, Did::Change)
+    }
+
+    /// Remembers a success that changed nothing.
+    pub(super) async fn settle(&self, s: &Inner, pair: KeyPairId) -> Result<()> {
+        match self.stored(s, pair, Did::Nothing) {
+            Some(change) => s.parts.store.commit(vec![change]).await,
+            None => Ok(()),
+        }
+    }
+
+    fn stored(&self, s: &Inner, pair: KeyPairId, did: Did) -> Option<Change> {
+        let (key, repeat) = self.entry.as_ref()?;
+        let expire = s.parts.clock.now().saturating_add(millis(KEPT));
+        let digest = keyed(s, repeat, did);
+        Some(Change::Remember(key.clone(), StoredRequest { digest, pair, expire }))
+    }
+}
+
+impl InFlight {
+    async fn turn(&self, key: &RequestKey) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // An entry that only the map holds belongs to nobody any more.
+            map.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(map.entry(key.clone()).or_default())
+        };
+        lock.lock_owned().await
+    }
+}
+
+/// What is stored of a request: a keyed hash, so that the store does not tell what was asked.
+fn keyed(s: &Inner, repeat: &Repeat, did: Did) -> [u8; 32] {
+    // HMAC takes a key of any length.
+    #[allow(clippy::expect_used)]
+    let mut mac = Hmac::<Sha256>::new_from_slice(s.parts.keys.requests.expose()).expect("any length");
+    mac.update(&repeat.digest);
+    mac.update(&[did as u8]);
+    mac.finalize().into_bytes().into()
+}
+
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);

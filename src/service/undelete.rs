@@ -1,0 +1,48 @@
+//! Undelete: brings a deleted key pair back, with the private half it had.
+
+use super::call::Call;
+use super::command::{By, Key, Undelete};
+use super::create::name_exists;
+use super::record::{changed, not_found};
+use super::request::{Entered, Ticket, enter};
+use super::update::TRIES;
+use super::{Inner, read};
+use crate::error::{Error, Reason, Result};
+use crate::model::{KeyPair, KeyPairState};
+use crate::store::{Change, EnvelopeChange};
+
+pub(super) async fn run(s: &Inner, call: &Call, command: Undelete) -> Result<KeyPair> {
+    let key = Key { project: command.project.clone(), by: By::Id(command.id) };
+    let ticket = match enter(s, call, "Undelete", &command.project, command.repeat).await? {
+        Entered::First(ticket) => ticket,
+        Entered::Again(..) => {
+            let pair = read::pair(s, &key).await?;
+            return if pair.is_live() { Ok(pair) } else { Err(not_found()) };
+        }
+    };
+    for _ in 0..TRIES {
+        match attempt(s, &key, &command, &ticket).await {
+            Err(error) if error.reason == Reason::Conflict => continue,
+            done => return done,
+        }
+    }
+    Err(Error::new(Reason::Conflict, "the key pair keeps changing: try again"))
+}
+
+async fn attempt(s: &Inner, key: &Key, command: &Undelete, ticket: &Ticket) -> Result<KeyPair> {
+    let pair = read::pair(s, key).await?;
+    if pair.state != KeyPairState::Deleted {
+        return Err(name_exists(&pair).with_detail("undelete of a pair that is not deleted"));
+    }
+    let mut next = changed(s, &pair);
+    next.state = KeyPairState::Active;
+    next.deleted = None;
+    if let Some(name) = &command.name {
+        next.name.clone_from(name);
+    }
+    let quota = Some(s.parts.projects.rules(&next.project).key_pairs);
+    let replace = Change::Replace { pair: Box::new(next.clone()), envelope: EnvelopeChange::Keep, quota };
+    let changes = std::iter::once(replace).chain(ticket.remember(s, next.id)).collect();
+    s.parts.store.commit(changes).await?;
+    Ok(next)
+}
