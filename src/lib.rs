@@ -14,6 +14,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod grpc;
 pub mod kms;
 pub mod model;
 pub mod ready;
