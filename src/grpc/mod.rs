@@ -1,9 +1,26 @@
 //! The gRPC face: the contract's generated types, and how its messages go over the wire.
 //!
-//! Promise: nothing in here prints a secret, and messages that carry one are wiped when they are dropped.
+//! Promise: nothing in here prints a secret, and messages that carry one are wiped when they are dropped. It knows no
+//! store, no key-management and no file.
 
+pub mod calls;
 pub mod codec;
+pub mod key_pairs;
 pub mod pb;
+pub mod status;
+
+mod answer;
+mod listing;
+mod request;
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// The domain of every `google.rpc.ErrorInfo` of the service.
 pub const ERROR_DOMAIN: &str = "keypairs.v1";
+
+/// Digest of a whole message. Its maps are ordered, so that equal messages have equal bytes.
+fn digest(message: &impl prost::Message) -> [u8; 32] {
+    let bytes = Zeroizing::new(message.encode_to_vec()); // it may hold a secret
+    Sha256::digest(&*bytes).into()
+}

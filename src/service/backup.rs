@@ -53,7 +53,10 @@ impl Service {
         let (mut counted, mut chunk) = (Counted::default(), Vec::with_capacity(2 * CHUNK));
         while let Some(entry) = entries.recv().await {
             match entry {
-                Ok(entry) => push_entry(&mut chunk, &entry)?,
+                Ok(entry) => {
+                    push_entry(&mut chunk, &entry)?;
+                    counted.pairs += u64::from(matches!(entry, Entry::Pair(_)));
+                }
                 Err(_) => counted.unreadable += 1,
             }
             if chunk.len() >= CHUNK {
@@ -62,7 +65,6 @@ impl Service {
         }
         export.await.map_err(|_| Error::internal("the export panicked"))??;
         send(&out, frames.seal(&mut chunk, true)?).await?;
-        counted.pairs = frames.entries;
         Ok(counted)
     }
 }
@@ -92,7 +94,6 @@ struct Frames {
     cipher: Aes256Gcm,
     header_hash: [u8; 32],
     number: u64,
-    entries: u64,
 }
 
 impl Frames {
@@ -104,12 +105,11 @@ impl Frames {
             .expand(b"KPB1 frames", &mut *key)
             .map_err(|_| Error::internal("HKDF of 32 bytes"))?;
         let cipher = Aes256Gcm::new(&Key::<Aes256Gcm>::from(*key));
-        Ok(Self { cipher, header_hash: Sha256::digest(header).into(), number: 0, entries: 0 })
+        Ok(Self { cipher, header_hash: Sha256::digest(header).into(), number: 0 })
     }
 
     /// One frame. The key is used for this file only (its salt is random), so that a counter is a safe nonce.
     fn seal(&mut self, chunk: &mut Vec<u8>, last: bool) -> Result<Vec<u8>> {
-        self.entries += count(chunk);
         self.cipher
             .encrypt_in_place(&self.nonce(), &self.bound(last), chunk)
             .map_err(|_| Error::internal("sealing a backup frame"))?;
@@ -247,11 +247,6 @@ fn pop_entry(chunk: &mut std::vec::IntoIter<u8>) -> Option<Entry> {
     let used = before - rest.len();
     chunk.nth(used.checked_sub(1)?);
     Some(entry)
-}
-
-fn count(chunk: &[u8]) -> u64 {
-    let mut entries = chunk.to_vec().into_iter();
-    std::iter::from_fn(|| pop_entry(&mut entries)).count() as u64
 }
 
 fn place(entry: &Entry) -> (ProjectId, KeyPairId) {
