@@ -1,8 +1,28 @@
 //! SSH keys: their numbers, their text forms in and out, their fingerprints, and which are refused.
 //!
 //! Pure: no I/O, no clock; randomness is handed in, but for RSA, whose maker (aws-lc-rs) takes no caller's RNG.
-//! It knows no project, no name and no wire.
+//! It knows no project, no name and no wire. Every length that a key text claims is checked against what is there
+//! before anything is allocated. Secrets are wiped when dropped; what the big-number crate leaves in memory that it
+//! freed itself is not.
 
+mod blob;
+mod curve;
+mod der;
+mod fault;
+mod format;
+mod line;
+mod maker;
+mod openssh;
+mod pem;
+mod prime;
+mod private;
 mod public;
+mod rsa;
+mod wire;
 
-pub use public::{Algorithm, Curve, PublicKey};
+pub use curve::Curve;
+pub use fault::Fault;
+pub use format::{KeyFormat, check_format};
+pub use maker::{AwsLcKeyMaker, KeyMaker, KeySpec};
+pub use private::PrivateKey;
+pub use public::{Algorithm, PublicKey};

@@ -1,7 +1,12 @@
 //! The public half of a key: an SSH wire blob (RFC 4253, 5656, 8709), its text line and its fingerprints.
 
+use base64ct::{Base64, Base64Unpadded, Encoding};
 use md5::Md5;
 use sha2::{Digest, Sha256};
+
+use super::blob::Numbers;
+use super::fault::{Fault, Side};
+use super::line;
 
 /// The algorithm of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,17 +19,6 @@ pub enum Algorithm {
     Rsa,
 }
 
-/// A NIST curve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Curve {
-    /// P-256.
-    P256,
-    /// P-384.
-    P384,
-    /// P-521.
-    P521,
-}
-
 /// A public key that was checked when it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
@@ -34,6 +28,29 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    /// Reads one OpenSSH public line, such as `ssh-ed25519 AAAA... comment`, and checks its numbers. Blanks around the
+    /// words, CRLF and a missing last line end are taken. Returns the key and its comment.
+    pub fn parse_line(text: &str) -> Result<(Self, String), Fault> {
+        line::parse(text)
+    }
+
+    /// Reads back a blob that was stored from a `PublicKey`. Its form is checked again, its numbers are not.
+    pub fn from_stored(blob: Vec<u8>) -> Option<Self> {
+        let (algorithm, bits) = describe(&Numbers::read(&blob, Side::Public).ok()?)?;
+        Some(Self { blob, algorithm, bits })
+    }
+
+    /// Of numbers that were checked; `None` when an RSA modulus is too large for any key of ours.
+    pub(super) fn of(numbers: &Numbers<'_>) -> Option<Self> {
+        let (algorithm, bits) = describe(numbers)?;
+        Some(Self { blob: numbers.write(), algorithm, bits })
+    }
+
+    /// The numbers in the blob.
+    pub(super) fn numbers(&self) -> Result<Numbers<'_>, Fault> {
+        Numbers::read(&self.blob, Side::Public)
+    }
+
     /// The algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -49,6 +66,13 @@ impl PublicKey {
         &self.blob
     }
 
+    /// The OpenSSH line, without a line end. `comment` is one line; with an empty one the line ends after the key.
+    pub fn line(&self, comment: &str) -> String {
+        let key_type = self.numbers().map_or("", |numbers| numbers.key_type());
+        let blob = Base64::encode_string(&self.blob);
+        if comment.is_empty() { format!("{key_type} {blob}") } else { format!("{key_type} {blob} {comment}") }
+    }
+
     /// SHA-256 of the blob.
     pub fn sha256(&self) -> [u8; 32] {
         Sha256::digest(&self.blob).into()
@@ -58,4 +82,23 @@ impl PublicKey {
     pub fn md5(&self) -> [u8; 16] {
         Md5::digest(&self.blob).into()
     }
+
+    /// `SHA256:` and unpadded base64, as ssh-keygen prints it.
+    pub fn fingerprint_sha256(&self) -> String {
+        format!("SHA256:{}", Base64Unpadded::encode_string(&self.sha256()))
+    }
+
+    /// 16 hex pairs joined by `:`, as the clouds print it.
+    pub fn fingerprint_md5(&self) -> String {
+        self.md5().map(|b| format!("{b:02x}")).join(":")
+    }
+}
+
+fn describe(numbers: &Numbers<'_>) -> Option<(Algorithm, u16)> {
+    let algorithm = match numbers {
+        Numbers::Ed25519(_) => Algorithm::Ed25519,
+        Numbers::Ecdsa(..) => Algorithm::Ecdsa,
+        Numbers::Rsa { .. } => Algorithm::Rsa,
+    };
+    Some((algorithm, u16::try_from(numbers.bits()).ok()?))
 }

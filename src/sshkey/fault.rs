@@ -1,0 +1,97 @@
+//! What is wrong with a key text. It never holds any of that text, which may be a secret sent by mistake.
+
+use std::fmt;
+
+use crate::error::Reason;
+
+/// Why a key was refused, or cannot be given out in the form asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Why, from the closed list.
+    pub reason: Reason,
+    /// What was wrong and what to do, in words.
+    pub message: String,
+}
+
+impl Fault {
+    pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+
+    /// A cryptographic primitive failed on numbers that were checked: our fault, not the key's.
+    pub(super) fn internal(what: &str) -> Self {
+        Self::new(Reason::Internal, format!("internal error: {what}"))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// From which side a text came: the same flaw has one reason in a public key and another in a private one.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Public,
+    Private,
+}
+
+impl Side {
+    pub(super) fn malformed(self, message: impl Into<String>) -> Fault {
+        Fault::new(self.pick(Reason::PublicKeyMalformed, Reason::PrivateKeyMalformed), message)
+    }
+
+    pub(super) fn unsupported_type(self) -> Fault {
+        let reason = self.pick(Reason::PublicKeyUnsupportedType, Reason::PrivateKeyUnsupportedType);
+        Fault::new(reason, "keys of this type are not taken: send Ed25519, ECDSA on P-256, P-384 or P-521, or RSA")
+    }
+
+    /// Two places of one key name different types. A private key file that does so is simply broken.
+    pub(super) fn type_mismatch(self, message: &str) -> Fault {
+        Fault::new(self.pick(Reason::PublicKeyTypeMismatch, Reason::PrivateKeyMalformed), message)
+    }
+
+    pub(super) fn comment_invalid(self) -> Fault {
+        let reason = self.pick(Reason::PublicKeyCommentInvalid, Reason::PrivateKeyCommentInvalid);
+        Fault::new(reason, "the comment must be UTF-8 without control characters")
+    }
+
+    pub(super) fn too_large(self, message: impl Into<String>) -> Fault {
+        Fault::new(self.pick(Reason::PublicKeyTooLarge, Reason::PrivateKeyTooLarge), message)
+    }
+
+    fn pick(self, public: Reason, private: Reason) -> Reason {
+        match self {
+            Self::Public => public,
+            Self::Private => private,
+        }
+    }
+}
+
+/// DSA, from either side.
+pub(super) fn weak_dsa() -> Fault {
+    Fault::new(Reason::WeakDsa, "DSA keys are not taken: make an Ed25519 key")
+}
+
+/// The comment of a key, from either side: UTF-8, one line, nothing that changes how a terminal shows it, at most
+/// 1,024 bytes; blanks at its ends are taken off.
+pub(super) fn comment(bytes: &[u8], side: Side) -> Result<String, Fault> {
+    if bytes.len() > COMMENT_MAX {
+        return Err(side.too_large(format!("the comment is over {COMMENT_MAX} bytes")));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| side.comment_invalid())?.trim_matches([' ', '\t']);
+    if text.chars().any(is_unprintable) {
+        return Err(side.comment_invalid());
+    }
+    Ok(text.to_owned())
+}
+
+/// Control characters, and the invisible ones that change how a text reads (bidirectional overrides, line separators).
+fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+const COMMENT_MAX: usize = 1024;

@@ -1,0 +1,46 @@
+//! Whether a number is prime, by Miller and Rabin's test.
+
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, Resize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::rsa::{Int, int};
+
+/// Whether `number` passes. The bases come from `seed` by a hash, so that a composite that passes cannot be built for
+/// them; one that was made by chance or by mistake passes with a probability far below 4^-ROUNDS.
+pub(super) fn is_probable(number: &[u8], seed: &[u8]) -> bool {
+    let number = int(number);
+    let Some(odd) = number.as_odd_vartime().filter(|_| number.bits_vartime() > 64) else { return false };
+    let params = BoxedMontyParams::new(odd.clone());
+    let less_one: Int = Zeroizing::new(number.wrapping_sub(BoxedUint::one()));
+    let twos = less_one.trailing_zeros_vartime();
+    let exponent: Int = Zeroizing::new(less_one.shr(twos));
+    (0..ROUNDS).all(|round| {
+        let base = BoxedMontyForm::new(base(round, seed, number.bits_precision()), &params);
+        passes(&base, &exponent, twos)
+    })
+}
+
+/// One round: base^exponent is 1 or -1, or becomes -1 by squaring it fewer than `twos` times.
+fn passes(base: &BoxedMontyForm, exponent: &BoxedUint, twos: u32) -> bool {
+    let one = BoxedMontyForm::one(base.params());
+    let minus_one = one.neg();
+    let mut power = base.pow(exponent);
+    if power == one || power == minus_one {
+        return true;
+    }
+    (1..twos).any(|_| {
+        power = power.square();
+        power == minus_one
+    })
+}
+
+/// A base of 63 bits, so that it is below every number that is tested.
+fn base(round: u8, seed: &[u8], precision: u32) -> BoxedUint {
+    let hash = Sha256::new().chain_update([round]).chain_update(seed).finalize();
+    let low = hash.iter().take(8).fold(0, |sum, &b| sum << 8 | u64::from(b));
+    BoxedUint::from((low >> 1) | 2).resize(precision)
+}
+
+const ROUNDS: u8 = 4;
