@@ -9,14 +9,16 @@
 //!  3 envelope   envelope                              seals and opens a private key
 //!  2 ports      kms  store                            one trait each, blind to each other
 //!  1 pure       model  sshkey                         no I/O, no clock
-//!  0 base       error  secret  clock  ready
+//!  0 base       error  secret  clock  ready  octets  cipher
 //! ```
 
+pub mod cipher;
 pub mod clock;
 pub mod error;
 pub mod grpc;
 pub mod kms;
 pub mod model;
+pub mod octets;
 pub mod ready;
 pub mod secret;
 pub mod sshkey;

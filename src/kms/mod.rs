@@ -3,6 +3,8 @@
 //! Promise: a KEK never leaves its back end, and wrapped bytes are useless without their context. It knows no key
 //! pair, no store and no wire.
 
+pub mod keyring;
+
 use async_trait::async_trait;
 
 use crate::error::Result;
@@ -58,3 +60,8 @@ pub trait Kms: Send + Sync {
     /// Whether the back end can wrap and unwrap now.
     async fn probe(&self) -> Result<()>;
 }
+
+/// The back end's name of the service's own keyring.
+pub const KEYRING: &str = "keyring";
+/// The name of the key of mode `default`. No caller can ask for it by name.
+pub const DEFAULT_KEY: &str = "default";
