@@ -1,11 +1,10 @@
 //! List: one page of a project's pairs, and the tokens that lead to the next.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use super::Inner;
 use super::command::List;
+use crate::cipher;
 use crate::error::{Error, Reason, Result};
 use crate::model::{FingerprintFilter, KeyPair, KeyPairId};
 use crate::store::{Item, Limit, Lookup, Query};
@@ -45,7 +44,8 @@ async fn one(s: &Inner, command: &List, print: [u8; 32], after: Option<KeyPairId
     Ok(Listing { items: wanted.into_iter().map(|row| Ok(Box::new(row.pair))).collect(), next: None })
 }
 
-/// The token for the page after `last`: the position and a MAC that binds it to project and query.
+/// The token for the page after `last`: the position, and a MAC that binds it to the query (its digest covers the
+/// project too).
 pub(super) fn token(s: &Inner, command: &List, last: KeyPairId) -> String {
     let mut bytes = [0; 32];
     bytes[..16].copy_from_slice(last.as_bytes());
@@ -62,18 +62,11 @@ fn position(s: &Inner, command: &List, token: &str) -> Result<KeyPairId> {
     let bytes = Base64UrlUnpadded::decode(token, &mut buffer).map_err(|_| refused())?;
     let (id, tag) = bytes.split_first_chunk::<16>().ok_or_else(refused)?;
     let id = KeyPairId::from_bytes(*id);
-    let same = subtle::ConstantTimeEq::ct_eq(tag, mac(s, command, id).as_slice());
-    if bool::from(same) { Ok(id) } else { Err(refused()) }
+    if cipher::same(tag, &mac(s, command, id)) { Ok(id) } else { Err(refused()) }
 }
 
 fn mac(s: &Inner, command: &List, last: KeyPairId) -> [u8; 16] {
-    // HMAC takes a key of any length.
-    #[allow(clippy::expect_used)]
-    let mut mac = Hmac::<Sha256>::new_from_slice(s.parts.keys.pages.expose()).expect("any length");
-    mac.update(&command.digest);
-    mac.update(last.as_bytes());
-    mac.update(command.project.as_str().as_bytes());
-    let full: [u8; 32] = mac.finalize().into_bytes().into();
+    let full = cipher::mac(&s.parts.keys.pages, &[&command.digest, last.as_bytes()]);
     let mut half = [0; 16];
     half.copy_from_slice(&full[..16]);
     half

@@ -6,15 +6,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Inner;
 use super::call::Call;
 use super::command::Repeat;
 use super::record::millis;
+use crate::cipher;
 use crate::error::{Error, Reason, Result};
 use crate::model::{KeyPairId, ProjectId};
 use crate::store::{Change, Note, Noted, RequestKey, StoredRequest};
@@ -62,7 +60,7 @@ pub(super) async fn enter(
     };
     match stored {
         Some(stored) if stored.expire > s.parts.clock.now() => {
-            let is = |did| bool::from(stored.digest.ct_eq(&keyed(s, &repeat, did)));
+            let is = |did| cipher::same(&stored.digest, &keyed(s, &repeat, did));
             match [Did::Change, Did::Nothing].into_iter().find(|did| is(*did)) {
                 Some(did) => Ok(Entered::Again(stored.pair, did)),
                 None => {
@@ -111,12 +109,7 @@ impl InFlight {
 
 /// What is stored of a request: a keyed hash, so that the store does not tell what was asked.
 fn keyed(s: &Inner, repeat: &Repeat, did: Did) -> [u8; 32] {
-    // HMAC takes a key of any length.
-    #[allow(clippy::expect_used)]
-    let mut mac = Hmac::<Sha256>::new_from_slice(s.parts.keys.requests.expose()).expect("any length");
-    mac.update(&repeat.digest);
-    mac.update(&[did as u8]);
-    mac.finalize().into_bytes().into()
+    cipher::mac(&s.parts.keys.requests, &[&repeat.digest, &[did as u8]])
 }
 
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
