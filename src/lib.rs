@@ -14,6 +14,7 @@
 
 pub mod cipher;
 pub mod clock;
+pub mod envelope;
 pub mod error;
 pub mod grpc;
 pub mod kms;
