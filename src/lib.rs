@@ -13,6 +13,7 @@
 //! ```
 
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod kms;
 pub mod model;
@@ -20,3 +21,4 @@ pub mod ready;
 pub mod secret;
 pub mod sshkey;
 pub mod store;
+pub mod telemetry;
