@@ -15,6 +15,7 @@
 pub mod cipher;
 pub mod clock;
 pub mod envelope;
+pub mod config;
 pub mod error;
 pub mod grpc;
 pub mod kms;
@@ -22,5 +23,7 @@ pub mod model;
 pub mod octets;
 pub mod ready;
 pub mod secret;
+pub mod service;
 pub mod sshkey;
 pub mod store;
+pub mod telemetry;

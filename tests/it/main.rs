@@ -5,3 +5,4 @@ mod envelope;
 mod keyring;
 mod kpe1_vectors;
 mod seeded;
+mod config;

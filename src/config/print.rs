@@ -1,0 +1,98 @@
+//! The configuration in force, as TOML that means the same.
+//!
+//! Promise: reading it again gives the same configuration, where defaults have become settings (a test holds it), and
+//! it holds no secret: a `Config` names secrets by file only.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{ClientAuth, Config, Project, Server, StoreKind};
+use crate::telemetry::LogFormat;
+
+/// The whole of it. What only flags can say stands in the first line, as a comment.
+pub(super) fn toml(config: &Config) -> String {
+    let said = [(config.insecure, " --insecure"), (config.insecure_no_auth, " --insecure-no-auth")];
+    let flags: String = said.iter().filter(|(said, _)| *said).map(|(_, flag)| *flag).collect();
+    let comment = if flags.is_empty() { String::new() } else { format!("# flags:{flags}\n") };
+    // Serialising text, numbers and lists of them cannot fail.
+    format!("{comment}{}", toml::to_string(&table(config)).unwrap_or_default())
+}
+
+fn table(config: &Config) -> Table {
+    let limits = &config.limits;
+    let mut all = Table::new();
+    all.insert("data_dir".into(), path(&config.data_dir));
+    let mut put = |name: &str, section: Table| all.insert(name.into(), section.into());
+    put("server", server(&config.server));
+    if let Some(listen) = config.health.listen {
+        put("health", section([("listen", text(listen))]));
+    }
+    put("metrics", section([("listen", text(config.metrics.listen))]));
+    let kind = match config.store.kind {
+        StoreKind::Sled => "sled",
+        StoreKind::Memory => "memory",
+    };
+    put("store", section([("kind", text(kind)), ("cache_mib", number(config.store.cache_mib))]));
+    put("keyring", section([("file", path(&config.keyring.file))]));
+    put("quota", section([("key_pairs_per_project", number(config.quota.key_pairs_per_project))]));
+    let projects = config.projects.iter().map(|(id, own)| (id.to_string(), Value::from(project(own))));
+    put("projects", projects.collect());
+    put("deletion", section([("retention_days", number(config.deletion.retention_days))]));
+    put("policy", section([("min_rsa_bits", number(config.policy.min_rsa_bits))]));
+    let rsa_workers = number(limits.rsa_workers as u64); // usize is never wider
+    let seconds = [
+        ("deadline_seconds", number(limits.deadline.as_secs())),
+        ("max_deadline_seconds", number(limits.max_deadline.as_secs())),
+        ("rsa_queue_wait_seconds", number(limits.rsa_queue_wait.as_secs())),
+        ("rsa_workers", rsa_workers),
+    ];
+    put("limits", section(seconds));
+    let format = match config.log.format {
+        LogFormat::Auto => "auto",
+        LogFormat::Json => "json",
+        LogFormat::Pretty => "pretty",
+    };
+    put("log", section([("level", text(&config.log.level)), ("format", text(format))]));
+    all
+}
+
+fn server(server: &Server) -> Table {
+    let mut table = section([("listen", text(server.listen)), ("reflection", server.reflection.into())]);
+    if let Some(tls) = &server.tls {
+        let auth = match tls.client_auth {
+            ClientAuth::Off => "off",
+            ClientAuth::Optional => "optional",
+            ClientAuth::Required => "required",
+        };
+        let mut keys = vec![("cert_file", path(&tls.cert_file)), ("key_file", path(&tls.key_file))];
+        keys.push(("client_auth", text(auth)));
+        keys.extend(tls.client_ca_file.as_deref().map(|file| ("client_ca_file", path(file))));
+        table.insert("tls".into(), section(keys).into());
+    }
+    table
+}
+
+fn project(own: &Project) -> Table {
+    let modes: Vec<Value> = own.encryption.iter().map(|mode| text(mode.as_str())).collect();
+    let mut keys = vec![("encryption", Value::from(modes))];
+    keys.extend(own.key_pairs.map(|quota| ("key_pairs", number(quota))));
+    section(keys)
+}
+
+fn section(keys: impl IntoIterator<Item = (&'static str, Value)>) -> Table {
+    keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn text(value: impl ToString) -> Value {
+    Value::String(value.to_string())
+}
+
+fn path(value: &Path) -> Value {
+    text(value.display())
+}
+
+fn number(value: impl Into<u64>) -> Value {
+    // Every number of the configuration has a bound far below.
+    Value::Integer(i64::try_from(value.into()).unwrap_or(i64::MAX))
+}
