@@ -1,0 +1,257 @@
+//! `serve`: listeners, readiness, and the graceful stop.
+//!
+//! Order of a stop: NOT_SERVING, health watches end, new calls are refused, calls and their detached work are waited
+//! for (20 s), the store is flushed and closed; the process is gone within 25 s whatever happens.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use super::{Failure, Opened, operator};
+use crate::clock::{OsEntropy, random};
+use crate::config::{ClientAuth, Config, Tls};
+use crate::grpc::calls::{CallLayer, CallLimits};
+use crate::grpc::key_pairs::KeyPairsFace;
+use crate::grpc::pb::key_pairs_server::KeyPairsServer;
+use crate::grpc::pb::{self};
+use crate::ready::Readiness;
+use crate::telemetry::{Method, Metrics, metrics_router};
+
+/// Serves until SIGTERM or SIGINT.
+pub fn serve(config: Config) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("the runtime does not start", error))?;
+    let outcome = runtime.block_on(run(config));
+    // Nothing that is still stuck may hold the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+async fn run(config: Config) -> Result<(), Failure> {
+    let stop = signals()?;
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let readiness = Readiness::default();
+    readiness.hold(STARTING);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    spawn_health(&config, health.clone(), health_service.clone(), &readiness).await?;
+    let listener = listen(config.server.listen, "grpc").await?;
+    spawn_metrics(&config, &metrics).await?;
+
+    let opened = super::open(&config, Arc::clone(&metrics), readiness.clone()).await?;
+    let admin = operator::spawn(&config.data_dir, &opened)?;
+    let sweeper = spawn_sweeper(&opened);
+    let stopping = Arc::new(AtomicBool::new(false));
+    let server = server(&config, &opened, &metrics, Arc::clone(&stopping))?.add_service(health_service);
+    let mut close = stop.clone();
+    let server = match config.server.reflection {
+        true => add_reflection(server)?,
+        false => server,
+    };
+    let serving = tokio::spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+        let _ = close.wait_for(|stopped| *stopped).await;
+    }));
+    readiness.clear(STARTING);
+    tracing::info!("serving");
+
+    let mut stop = stop;
+    let _ = stop.wait_for(|stopped| *stopped).await;
+    let deadline = Instant::now() + DRAIN;
+    tracing::info!("stopping: no new calls");
+    stopping.store(true, Ordering::Relaxed);
+    readiness.hold(STOPPING);
+    end_watches(&health).await;
+    let drained = timeout_at(deadline, serving).await;
+    if !matches!(drained, Ok(Ok(Ok(())))) {
+        tracing::warn!("calls were still under way at the end of the drain time");
+    }
+    sweeper.abort();
+    admin.abort();
+    close_store(opened, deadline).await
+}
+
+/// Waits for work that outlives its callers, then makes sure that everything is on the disk.
+async fn close_store(opened: Opened, deadline: Instant) -> Result<(), Failure> {
+    opened.tasks.close();
+    if timeout_at(deadline, opened.tasks.wait()).await.is_err() {
+        tracing::warn!("work was still under way at the end of the drain time");
+    }
+    match timeout_at(Instant::now() + FLUSH, tokio::task::spawn_blocking(move || opened.close())).await {
+        Ok(Ok(closed)) => closed?,
+        _ => return Err(Failure::stuck("the store did not close in time")),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+type Router = tonic::transport::server::Router<tower::layer::util::Stack<CallLayer, tower::layer::util::Identity>>;
+
+fn server(
+    config: &Config,
+    opened: &Opened,
+    metrics: &Arc<Metrics>,
+    stopping: Arc<AtomicBool>,
+) -> Result<Router, Failure> {
+    let limits =
+        CallLimits { default_deadline: config.limits.deadline, longest_deadline: config.limits.max_deadline };
+    let metrics = Arc::clone(metrics);
+    let observer = Arc::new(move |path: &str, code, took| metrics.call(Method::of(path), code, took));
+    let layer = CallLayer::new(u64::from_be_bytes(random(&OsEntropy)), limits, stopping, observer);
+    let mut builder = Server::builder();
+    if let Some(tls) = &config.server.tls {
+        builder = builder.tls_config(tls_config(tls)?).map_err(|error| Failure::config(format!("[server.tls]: {error}")))?;
+    }
+    let face = KeyPairsServer::new(KeyPairsFace::new(opened.service.clone())).max_decoding_message_size(MESSAGE);
+    Ok(builder
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .http2_max_header_list_size(16 * 1024)
+        .max_concurrent_streams(128)
+        .layer(layer)
+        .add_service(face))
+}
+
+fn tls_config(tls: &Tls) -> Result<ServerTlsConfig, Failure> {
+    let read = |path: &std::path::Path| {
+        std::fs::read(path).map_err(|error| Failure::config(format!("{}: {error}", path.display())))
+    };
+    let identity = Identity::from_pem(read(&tls.cert_file)?, read(&tls.key_file)?);
+    let config = ServerTlsConfig::new().identity(identity);
+    Ok(match (&tls.client_ca_file, tls.client_auth) {
+        (None, _) | (_, ClientAuth::Off) => config,
+        (Some(ca), auth) => config
+            .client_ca_root(Certificate::from_pem(read(ca)?))
+            .client_auth_optional(auth == ClientAuth::Optional),
+    })
+}
+
+/// Both versions, with the descriptors of google.rpc, so that any grpcurl prints error details as JSON.
+fn add_reflection(router: Router) -> Result<Router, Failure> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let broken = |error| Failure::config(format!("reflection: {error}"));
+    let v1 = builder().build_v1().map_err(broken)?;
+    let v1alpha = builder().build_v1alpha().map_err(broken)?;
+    Ok(router.add_service(v1).add_service(v1alpha))
+}
+
+async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::io(&format!("cannot listen on {address} ({what})"), error))?;
+    let address = listener.local_addr().map_err(|error| Failure::io("the listener has no address", error))?;
+    tracing::info!(%address, listener = what, "listening");
+    Ok(listener)
+}
+
+/// The health service on a port of its own serves nothing else; it is there before the store is open.
+async fn spawn_health(
+    config: &Config,
+    health: HealthReporter,
+    service: tonic_health::pb::health_server::HealthServer<impl tonic_health::pb::health_server::Health>,
+    readiness: &Readiness,
+) -> Result<(), Failure> {
+    if let Some(address) = config.health.listen {
+        let listener = listen(address, "health").await?;
+        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+    }
+    let mut ready = readiness.watch();
+    tokio::spawn(async move {
+        loop {
+            let status = if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
+            health.set_service_status(SERVICE, status).await;
+            // Alive: the process answers. Liveness must not hang on the store or a cloud.
+            health.set_service_status("", ServingStatus::Serving).await;
+            if ready.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Removing a status ends its watches, which otherwise would hold the drain up to its end.
+async fn end_watches(health: &HealthReporter) {
+    for service in [SERVICE, ""] {
+        health.set_service_status(service, ServingStatus::NotServing).await;
+    }
+    tokio::task::yield_now().await;
+    let mut health = health.clone();
+    for service in [SERVICE, ""] {
+        health.clear_service_status(service).await;
+    }
+}
+
+async fn spawn_metrics(config: &Config, metrics: &Arc<Metrics>) -> Result<(), Failure> {
+    let listener = match listen(config.metrics.listen, "metrics").await {
+        Ok(listener) => listener,
+        // Two services on one machine, both without a config: no reason not to start.
+        Err(failure) if config.metrics.listen_is_default => {
+            tracing::warn!("{failure}: going on without metrics");
+            return Ok(());
+        }
+        Err(failure) => return Err(failure),
+    };
+    let router = metrics_router(Arc::clone(metrics));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(())
+}
+
+fn spawn_sweeper(opened: &Opened) -> tokio::task::JoinHandle<()> {
+    let service = opened.service.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(SWEEP);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            match service.sweep().await {
+                Ok(0) => {}
+                Ok(gone) => tracing::info!(gone, "swept"),
+                Err(error) => tracing::warn!(%error, "the sweep failed; the next one tries again"),
+            }
+        }
+    })
+}
+
+/// Turns true at the first SIGTERM or SIGINT.
+fn signals() -> Result<watch::Receiver<bool>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error| Failure::io("cannot listen for signals", error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let (stopped, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopped.send_replace(true);
+        // Kept, so that receivers see a value and not a closed channel.
+        std::future::pending::<()>().await;
+    });
+    Ok(stop)
+}
+
+const SERVICE: &str = "keypairs.v1.KeyPairs";
+const STARTING: &str = "starting";
+const STOPPING: &str = "stopping";
+const DRAIN: Duration = Duration::from_secs(20);
+const FLUSH: Duration = Duration::from_secs(4);
+const SWEEP: Duration = Duration::from_secs(60);
+const MESSAGE: usize = 256 * 1024;
