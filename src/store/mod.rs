@@ -5,6 +5,16 @@
 //! that row only. Nothing it is given contains a plaintext private key: the types cannot hold one. It knows no
 //! encryption of private halves, no wire and no policy.
 
+mod check;
+mod keys;
+pub mod memory;
+mod plan;
+mod read;
+mod record;
+pub mod sled;
+
+pub use record::RowMac;
+
 use async_trait::async_trait;
 
 use crate::clock::Millis;

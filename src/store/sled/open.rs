@@ -1,0 +1,158 @@
+//! Opening: what can go wrong with sled goes wrong here, so it happens on a thread of its own under a watchdog.
+//!
+//! Promise: a store that is damaged, wiped, rolled back, or of another keyring is refused, never made anew. Nothing
+//! is written to a store that is refused, beside what sled itself does when it opens.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use super::epoch::{Sidecar, judge};
+use super::rows::fatal_of;
+use super::{Fatal, SledOptions, seccomp};
+use crate::clock::{Entropy, random};
+use crate::store::record::Head;
+use crate::store::{RowMac, keys};
+
+/// An open store.
+pub(super) struct Opened {
+    pub db: sled::Db,
+    /// sled's log, for fsyncs of our own.
+    pub file: File,
+    pub folder: PathBuf,
+    pub head: Head,
+    pub sidecar: Sidecar,
+}
+
+/// Opens `data/store`, and judges it by `data/epoch`.
+pub(super) fn open(data: &Path, options: &SledOptions, mac: &RowMac, entropy: &dyn Entropy) -> Result<Opened, Fatal> {
+    seccomp::install().map_err(Fatal::Io)?;
+    let folder = data.join("store");
+    let sidecar = Sidecar::new(data);
+    let known = sidecar.read().map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidData => Fatal::Damaged(format!("{e}; put it back from a backup of the directory")),
+        _ => io("epoch")(e),
+    })?;
+    refuse_missing(&folder, known)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io("the data directory"))?;
+    remove_half_snapshots(&folder).map_err(io("snap.*.generating"))?;
+    let (db, rows) = open_watched(&folder, options)?;
+    let file = sync_files(data, &folder).map_err(io("fsync of a fresh store"))?;
+    let stored = read_head(&db, mac)?;
+    judge(stored, rows > 0, known).map_err(Fatal::Damaged)?;
+    let head = match stored {
+        Some(head) => head,
+        None => make_head(&db, &file, mac, entropy)?,
+    };
+    if known.is_none() {
+        sidecar.write(head).map_err(io("epoch"))?;
+    }
+    Ok(Opened { db, file, folder, head, sidecar })
+}
+
+/// Before sled makes a new one.
+fn refuse_missing(folder: &Path, known: Option<Head>) -> Result<(), Fatal> {
+    if folder.join("db").exists() { Ok(()) } else { judge(None, false, known).map_err(Fatal::Damaged) }
+}
+
+/// sled does not open with one of these, left by a crash; it is only a cache of the log (sled #1527).
+fn remove_half_snapshots(folder: &Path) -> std::io::Result<()> {
+    for file in fs::read_dir(folder)? {
+        let path = file?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens and reads everything once: a damaged store shows now, not under the first caller. The thread is left behind
+/// when it is stuck: the process must end.
+fn open_watched(folder: &Path, options: &SledOptions) -> Result<(sled::Db, u64), Fatal> {
+    let progress = Arc::new(AtomicU64::new(0));
+    let (done, outcome) = sync_channel(1);
+    let limit = options.open_limit + Duration::from_secs(db_bytes(folder) >> 26);
+    let (config, seen) = (config(folder, options), progress.clone());
+    let thread = std::thread::Builder::new().name("store-open".into()).spawn(move || {
+        let _ = done.send(open_and_read(&config, &seen));
+    });
+    thread.map_err(io("a thread"))?;
+    let mut before = None;
+    loop {
+        match outcome.recv_timeout(limit) {
+            Ok(opened) => return opened.map_err(fatal_of),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Fatal::Damaged("sled broke off while opening; restore the newest backup".into()));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let now = progress.load(Ordering::Relaxed);
+                if before.replace(now) == Some(now) || now == 0 {
+                    return Err(Fatal::Stuck(format!("opening made no progress for {} s", limit.as_secs())));
+                }
+            }
+        }
+    }
+}
+
+/// `flush_every_ms` must stay: sled cleans its segments nowhere else. The segment size is fixed for the life of a
+/// store; 2 MiB keep rows of 24 KiB out of the `blobs` folder, whose files sled never fsyncs.
+fn config(folder: &Path, options: &SledOptions) -> sled::Config {
+    sled::Config::new()
+        .path(folder)
+        .cache_capacity(options.cache_bytes)
+        .segment_size(2 << 20)
+        .flush_every_ms(Some(500))
+        .print_profile_on_drop(false)
+}
+
+fn open_and_read(config: &sled::Config, progress: &AtomicU64) -> sled::Result<(sled::Db, u64)> {
+    let db = config.open()?;
+    progress.store(1, Ordering::Relaxed);
+    let mut rows = 0;
+    for row in db.iter() {
+        row?;
+        rows += 1;
+        progress.store(1 + rows, Ordering::Relaxed);
+    }
+    Ok((db, rows))
+}
+
+fn db_bytes(folder: &Path) -> u64 {
+    fs::metadata(folder.join("db")).map_or(0, |file| file.len())
+}
+
+/// sled never fsyncs these when it makes them.
+fn sync_files(data: &Path, folder: &Path) -> std::io::Result<File> {
+    File::open(folder.join("conf"))?.sync_all()?;
+    File::open(folder)?.sync_all()?;
+    File::open(data)?.sync_all()?;
+    let file = fs::OpenOptions::new().read(true).write(true).open(folder.join("db"))?;
+    file.sync_all()?;
+    Ok(file)
+}
+
+fn read_head(db: &sled::Db, mac: &RowMac) -> Result<Option<Head>, Fatal> {
+    let Some(row) = db.get(keys::head()).map_err(fatal_of)? else { return Ok(None) };
+    let wrong = "its head row does not open: the keyring is another one than it was made with, or the row is damaged. \
+                 Put the right keyring in place, or restore the newest backup";
+    mac.open_head(&row).map(Some).ok_or_else(|| Fatal::Damaged(wrong.into()))
+}
+
+/// A new store: its id is durable before the sidecar names it.
+fn make_head(db: &sled::Db, file: &File, mac: &RowMac, entropy: &dyn Entropy) -> Result<Head, Fatal> {
+    let head = Head { store: random(entropy), sequence: 0 };
+    let row = mac.seal_head(head).map_err(|e| Fatal::Damaged(e.to_string()))?;
+    db.insert(keys::head(), row).map_err(fatal_of)?;
+    db.flush().map_err(fatal_of)?;
+    file.sync_all().map_err(io("fsync of a fresh store"))?;
+    Ok(head)
+}
+
+fn io(what: &'static str) -> impl Fn(std::io::Error) -> Fatal {
+    move |error| Fatal::Io(format!("{what}: {error}"))
+}

@@ -1,0 +1,90 @@
+//! sled's rows as a reader sees them: under the watchdog's eye, panics caught, keys noted for the gate.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sled::IVec;
+
+use super::gate::Gate;
+use super::watch::Board;
+use super::{Alarm, Fatal};
+use crate::error::{Error, Reason, Result};
+use crate::store::plan::Kv;
+
+/// One reader's view of the tree.
+pub(super) struct Rows<'a> {
+    tree: &'a sled::Tree,
+    board: &'a Board,
+    alarm: &'a Alarm,
+    seen: Option<(&'a Gate, RefCell<Vec<u64>>)>,
+}
+
+impl<'a> Rows<'a> {
+    /// Without noting keys.
+    pub(super) fn new(tree: &'a sled::Tree, board: &'a Board, alarm: &'a Alarm) -> Self {
+        Self { tree, board, alarm, seen: None }
+    }
+
+    /// Notes every key that is asked for.
+    pub(super) fn noting(self, gate: &'a Gate) -> Self {
+        Self { seen: Some((gate, RefCell::default())), ..self }
+    }
+
+    /// The hashes of the keys that were asked for.
+    pub(super) fn into_seen(self) -> Vec<u64> {
+        self.seen.map(|(_, seen)| seen.into_inner()).unwrap_or_default()
+    }
+
+    fn guarded<T>(&self, work: impl FnOnce() -> sled::Result<T>) -> Result<T> {
+        let _mark = self.board.mark();
+        guarded(self.alarm, work)
+    }
+}
+
+impl<'k> Kv for Rows<'k> {
+    type Bytes = IVec;
+
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>> {
+        if let Some((gate, seen)) = &self.seen {
+            seen.borrow_mut().push(gate.hash(key));
+        }
+        self.guarded(|| self.tree.get(key))
+    }
+
+    fn range<'s>(&'s self, from: &[u8], to: &[u8]) -> impl Iterator<Item = Result<(IVec, IVec)>> + use<'s, 'k> {
+        let mut rows = self.tree.range::<&[u8], _>(from..to);
+        std::iter::from_fn(move || self.guarded(|| rows.next().transpose()).transpose())
+    }
+}
+
+/// Runs work on sled. What sled reports as damage or breaks on is fatal, and told.
+pub(super) fn guarded<T>(alarm: &Alarm, work: impl FnOnce() -> sled::Result<T>) -> Result<T> {
+    caught(work).map_err(|fatal| {
+        let error = unavailable(&fatal.to_string());
+        alarm.raise(fatal);
+        error
+    })
+}
+
+/// Runs work on sled, which can break off in the middle.
+pub(super) fn caught<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Fatal> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(outcome) => outcome.map_err(fatal_of),
+        Err(_) => Err(Fatal::Damaged("sled broke off; its message is above in the log".into())),
+    }
+}
+
+/// What an error of sled means.
+pub(super) fn fatal_of(error: sled::Error) -> Fatal {
+    match error {
+        sled::Error::Io(error) => Fatal::Io(error.to_string()),
+        error => Fatal::Damaged(error.to_string()),
+    }
+}
+
+/// The store does not answer.
+pub(super) fn unavailable(detail: &str) -> Error {
+    Error::new(Reason::StoreUnavailable, "the store does not answer: try again")
+        .with_detail(detail)
+        .with_retry_after(std::time::Duration::from_secs(1))
+}
