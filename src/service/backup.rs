@@ -17,8 +17,7 @@ use crate::error::{Error, Reason, Result};
 use crate::model::{KeyPairId, ProjectId};
 use crate::octets::{self, Reader as Octets};
 use crate::secret::SecretBytes;
-use crate::store::record::{decode_row, encode_row};
-use crate::store::{Change, Entry, Row, Store};
+use crate::store::{Change, Entry, Row, Store, decode_row, encode_row};
 
 /// The keys that backups of one keyring are sealed under.
 pub struct BackupKeys {

@@ -13,7 +13,7 @@ mod read;
 mod record;
 pub mod sled;
 
-pub use record::RowMac;
+pub use record::{RowMac, decode_row, encode_row};
 
 use async_trait::async_trait;
 

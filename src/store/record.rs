@@ -159,6 +159,16 @@ impl RowMac {
     }
 }
 
+/// The record of a pair without its MAC, for a backup, which has a seal of its own.
+pub fn encode_row(pair: &KeyPair) -> Vec<u8> {
+    to_record(pair).encode_to_vec()
+}
+
+/// Reads what [`encode_row`] wrote; `None` when it does not decode.
+pub fn decode_row(project: &ProjectId, id: KeyPairId, record: &[u8]) -> Option<KeyPair> {
+    from_record(project, id, pb::KeyPairRecord::decode(record).ok()?).ok()
+}
+
 /// The error of a damaged row.
 pub(super) fn corrupt(id: KeyPairId, detail: &str) -> Error {
     Error::new(Reason::RecordCorrupt, format!("the record of {id} is damaged: restore it from a backup"))
