@@ -91,7 +91,7 @@ def read_keyring(data):
         created, state = reader.number(8, signed=True), reader.number(1)
         aad = b"KPK1 entry" + ring["id"] + data[start : reader.at]
         sealed = reader.bytes16()
-        corrupt(kind not in (1, 2) or state not in (1, 2, 3))
+        corrupt(kind not in (1, 2) or state not in (1, 2, 3) or version == 0 or (kind == 2) != (name == ""))
         corrupt(last is not None and (kind, name.encode(), version) <= last)
         last = (kind, name.encode(), version)
         key = None
@@ -103,7 +103,6 @@ def read_keyring(data):
         if kind == 1:
             ring["keks"][name, version] = {"created": created, "state": state, "key": key}
         else:
-            corrupt(name != "")
             ring["mac_roots"][version] = {"created": created, "state": state, "key": key}
     reader.take(32)
     reader.end()
