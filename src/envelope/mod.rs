@@ -104,10 +104,10 @@ impl Envelope {
     fn route<'a>(&self, key: &'a KeyChoice) -> Result<(&dyn Kms, Option<&'a str>)> {
         let id = key.id.as_deref();
         // An id may hold colons of its own, so only the name of a back end counts as one.
-        if let Some((backend, id)) = id.and_then(|id| id.split_once(':')) {
-            if let Ok(kms) = self.backend(backend) {
-                return Ok((kms, Some(id)));
-            }
+        if let Some((backend, id)) = id.and_then(|id| id.split_once(':'))
+            && let Ok(kms) = self.backend(backend)
+        {
+            return Ok((kms, Some(id)));
         }
         match self.backends.as_slice() {
             [(_, only)] => Ok((&**only, id)),
@@ -163,3 +163,6 @@ fn unseal(parts: &Parts<'_>, dek: &SecretBytes) -> Result<SecretBytes> {
 fn unwritable(field: &'static str) -> Error {
     Error::internal(format!("cannot write an envelope: {field} does not fit"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,6 +182,9 @@ fn entry(reader: &mut Reader<'_>, id: &[u8; 16], sealing: &SecretBytes) -> Read<
         _ => return Err("key kind"),
     };
     let slot = Slot { kind, name: reader.text8("key name")?.to_owned(), version: reader.u32("key version")? };
+    if slot.version == 0 || (kind == Kind::Mac) != slot.name.is_empty() {
+        return Err("key name");
+    }
     let created = reader.i64("key created")?;
     let state = match reader.u8("key state")? {
         1 => KeyState::Active,

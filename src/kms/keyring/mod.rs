@@ -280,3 +280,6 @@ fn ambiguous(name: &str, id: &str) -> Error {
 }
 
 const SALT: usize = 32;
+
+#[cfg(test)]
+mod tests;
