@@ -68,13 +68,14 @@ pub fn check_level(level: &str) -> Result<(), String> {
 
 fn filter(level: &str) -> Result<EnvFilter, String> {
     // EnvFilter takes a misspelt level for the name of a module, and then logs everything of that module: nothing.
-    let bare = level.split(',').map(str::trim).find(|word| !word.contains(['=', '[', ':']) && !is_level(word));
+    let words: Vec<&str> = level.split(',').map(str::trim).collect();
+    let bare = words.iter().find(|word| !word.contains(['=', '[', ':']) && !is_level(word));
     if let Some(word) = bare {
         return Err(format!(
             "{word:?} is not a level; write off, error, warn, info, debug or trace, or TARGET=LEVEL, separated by commas"
         ));
     }
-    EnvFilter::builder().parse(level).map_err(|error| format!("is not a log filter: {error}"))
+    EnvFilter::builder().parse(words.join(",")).map_err(|error| format!("is not a log filter: {error}"))
 }
 
 fn is_level(word: &str) -> bool {

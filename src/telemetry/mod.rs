@@ -3,6 +3,13 @@
 //! Promise: no secret and no name of a tenant or key becomes a label or a line of its own making. Nothing here is
 //! global but what `tracing` and panics need. It knows no store and no wire: they hand in counts and times.
 
+mod calls;
 mod logs;
+mod metrics;
+mod process;
+mod serve;
 
+pub use calls::{METHODS, Method};
 pub use logs::{LogFormat, check_level, logs, panic_hook, subscriber};
+pub use metrics::{Exposition, Metrics};
+pub use serve::{metrics_router, serve_metrics};

@@ -9,3 +9,4 @@ mod keyring;
 mod kpe1_vectors;
 mod seeded;
 mod config;
+mod telemetry;

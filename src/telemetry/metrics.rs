@@ -1,0 +1,141 @@
+//! The metrics of one process, and their text.
+//!
+//! Promise: no label names a tenant or a key; the order of the text is always the same. It owns its registry: two of
+//! them in one process do not meet.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use super::calls::{Calls, Method};
+use super::process::Process;
+
+/// Everything that is counted. Observing is cheap and can be done from anywhere.
+pub struct Metrics {
+    registry: Registry,
+    calls: Arc<Calls>,
+    stored: Gauge<u64, AtomicU64>,
+    commits: Counter,
+    groups: Counter,
+    fsync: Histogram,
+    group_size: Histogram,
+    rsa_waiting: Gauge,
+    rsa_generation: Histogram,
+}
+
+/// How the text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposition {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// Prometheus text 0.0.4: there the `_total` of a counter belongs to the name of its family.
+    Prometheus,
+}
+
+impl Metrics {
+    /// Nothing counted yet. `version` is that of the build.
+    pub fn new(version: &'static str) -> Self {
+        let metrics = Self {
+            registry: Registry::default(),
+            calls: Arc::default(),
+            stored: Gauge::default(),
+            commits: Counter::default(),
+            groups: Counter::default(),
+            fsync: Histogram::new(exponential_buckets(0.0001, 2.0, 16)), // 0.1 ms to 3.3 s
+            group_size: Histogram::new(exponential_buckets(1.0, 2.0, 11)), // 1 to 1024
+            rsa_waiting: Gauge::default(),
+            rsa_generation: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]),
+        };
+        metrics.registered(version)
+    }
+
+    /// A call is over; `code` is the number of its gRPC code.
+    pub fn call(&self, method: Method, code: i32, took: Duration) {
+        self.calls.observe(method, code, took);
+    }
+
+    /// How many live key pairs there are, of all projects.
+    pub fn key_pairs_stored(&self, count: u64) {
+        self.stored.set(count);
+    }
+
+    /// The store made one group of `commits` durable, with one fsync that took this long.
+    pub fn store_group(&self, commits: u32, fsync: Duration) {
+        self.commits.inc_by(u64::from(commits));
+        self.groups.inc();
+        self.group_size.observe(f64::from(commits));
+        self.fsync.observe(fsync.as_secs_f64());
+    }
+
+    /// One more call waits for an RSA worker.
+    pub fn rsa_queued(&self) {
+        self.rsa_waiting.inc();
+    }
+
+    /// One call less waits for an RSA worker.
+    pub fn rsa_dequeued(&self) {
+        self.rsa_waiting.dec();
+    }
+
+    /// An RSA key was made in this time.
+    pub fn rsa_generated(&self, took: Duration) {
+        self.rsa_generation.observe(took.as_secs_f64());
+    }
+
+    /// All of it as text.
+    pub fn text(&self, exposition: Exposition) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail; a metric that cannot be encoded ends the text early, and scrapers see
+        // that the end mark is missing.
+        let _ = encode(&mut text, &self.registry);
+        match exposition {
+            Exposition::OpenMetrics => text,
+            Exposition::Prometheus => classic(&text),
+        }
+    }
+
+    fn registered(mut self, version: &'static str) -> Self {
+        let build = Family::<[(&str, &str); 1], Gauge>::default();
+        build.get_or_create(&[("version", version)]).set(1);
+        let registry = &mut self.registry;
+        registry.register("keypairs_build_info", "The build that runs, always 1", build);
+        registry.register("keypairs_stored", "Live key pairs of all projects", self.stored.clone());
+        registry.register_collector(Box::new(Arc::clone(&self.calls)));
+        registry.register("store_commits", "Commits made durable", self.commits.clone());
+        registry.register("store_commit_groups", "Groups of commits that shared an fsync", self.groups.clone());
+        registry.register("store_commit_group_size", "Commits in a group", self.group_size.clone());
+        registry.register("store_fsync_duration_seconds", "How long fsync took", self.fsync.clone());
+        registry.register("rsa_queue_depth", "Calls that wait for an RSA worker", self.rsa_waiting.clone());
+        let made = self.rsa_generation.clone();
+        registry.register("rsa_generation_duration_seconds", "How long making an RSA key took", made);
+        registry.register_collector(Box::new(Process::new()));
+        self
+    }
+}
+
+/// OpenMetrics as Prometheus text: counters are described under the name that carries `_total`.
+fn classic(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut lines = text.lines().filter(|line| *line != "# EOF").peekable();
+    while let Some(line) = lines.next() {
+        // HELP comes right before the TYPE of the same family.
+        let describes = |line: &str| line.starts_with("# TYPE ") && line.ends_with(" counter");
+        let counter =
+            describes(line) || lines.peek().is_some_and(|next| describes(next)) && line.starts_with("# HELP ");
+        let mut words = line.splitn(4, ' ');
+        match (counter, words.next(), words.next(), words.next(), words.next()) {
+            (true, Some(hash), Some(word), Some(name), Some(rest)) => {
+                out.push_str(&format!("{hash} {word} {name}_total {rest}\n"));
+            }
+            _ => out.extend([line, "\n"]),
+        }
+    }
+    out
+}
