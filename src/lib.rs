@@ -12,6 +12,7 @@
 //!  0 base       error  secret  clock  ready
 //! ```
 
+pub mod cli;
 pub mod clock;
 pub mod error;
 pub mod grpc;
