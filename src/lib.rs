@@ -13,6 +13,7 @@
 //! ```
 
 pub mod cipher;
+pub mod cli;
 pub mod clock;
 pub mod envelope;
 pub mod config;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-#[allow(missing_docs, unreachable_pub, clippy::all)]
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::too_many_lines)]
 mod keypairs_v1 {
     tonic::include_proto!("keypairs.v1");
 }
@@ -16,7 +16,7 @@ mod keypairs_v1 {
 pub use keypairs_v1::*;
 
 /// The operator commands' own service, on a unix socket in the data directory.
-#[allow(missing_docs, unreachable_pub, clippy::all)]
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::too_many_lines)]
 pub mod operator {
     tonic::include_proto!("operator.v1");
 }
