@@ -4,7 +4,7 @@
 
 use pkcs1::RsaPrivateKeyRef;
 use pkcs8::der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef, UintRef};
-use pkcs8::der::{self, Decode, Encode, Header, SecretDocument, SliceReader};
+use pkcs8::der::{self, Decode, Encode, Header, SliceReader, pem};
 use pkcs8::spki::AlgorithmIdentifier;
 use pkcs8::{LineEnding, PrivateKeyInfoRef};
 use sec1::{EcParameters, EcPrivateKey};
@@ -139,7 +139,7 @@ pub(super) fn write_pkcs8(key: &PrivateKey) -> Result<SecretText, Fault> {
         None => (oid == RSA).then_some(AnyRef::NULL),
     };
     let algorithm = AlgorithmIdentifier { oid, parameters };
-    let inner = OctetStringRef::new(inner.as_bytes()).map_err(|_| unwritable())?;
+    let inner = OctetStringRef::new(&inner).map_err(|_| unwritable())?;
     text("PRIVATE KEY", &encoded(Ok(PrivateKeyInfoRef { algorithm, private_key: inner, public_key: None }))?)
 }
 
@@ -154,7 +154,7 @@ pub(super) fn write_sec1(key: &PrivateKey, curve: Curve, scalar: &[u8]) -> Resul
     text("EC PRIVATE KEY", &encoded(Ok(file))?)
 }
 
-fn pkcs1_document(numbers: &RsaNumbers) -> Result<SecretDocument, Fault> {
+fn pkcs1_document(numbers: &RsaNumbers) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let exponents = numbers.exponents()?;
     let uint = |bytes| UintRef::new(bytes).map_err(|_| unwritable());
     encoded(Ok(RsaPrivateKeyRef {
@@ -183,12 +183,12 @@ fn ec_file<'a>(scalar: &'a [u8], public: &Numbers<'a>, curve: Option<Curve>) -> 
     }
 }
 
-fn encoded<T: Encode>(value: der::Result<T>) -> Result<SecretDocument, Fault> {
-    value.and_then(|value| SecretDocument::encode_msg(&value)).map_err(|_| unwritable())
+fn encoded<T: Encode>(value: der::Result<T>) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    value.and_then(|value| value.to_der()).map(Zeroizing::new).map_err(|_| unwritable())
 }
 
-fn text(label: &'static str, document: &SecretDocument) -> Result<SecretText, Fault> {
-    Ok(document.to_pem(label, LineEnding::LF).map_err(|_| unwritable())?.into())
+fn text(label: &str, bytes: &[u8]) -> Result<SecretText, Fault> {
+    pem::encode_string(label, LineEnding::LF, bytes).map(SecretText::new).map_err(|_| unwritable())
 }
 
 fn unwritable() -> Fault {

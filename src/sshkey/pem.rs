@@ -81,7 +81,7 @@ fn decode(body: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
         return Err(passphrase_required());
     }
     let mut base64 = Zeroizing::new(String::with_capacity(body.len()));
-    for line in body.lines() {
+    for line in body.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
         if line.is_empty() || line.len() > LINE_MAX {
             return Err(Side::Private.malformed(format!("a line of the block is empty or over {LINE_MAX} characters")));
         }

@@ -1,11 +1,15 @@
 //! Keys against the tools that people use: ssh-keygen and openssl must agree with us both ways.
 //! A missing tool fails the test.
 
+mod craft;
+mod private_refused;
+mod public_refused;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use keypairs::clock::OsEntropy;
 use keypairs::error::Reason;
@@ -95,6 +99,90 @@ fn compact_form_opens_only_beside_its_own_public_half() {
         }
         let longer = [compact.expose(), &[0]].concat();
         assert!(PrivateKey::from_compact(key.public(), &longer).is_none());
+    }
+}
+
+#[test]
+fn keys_of_ssh_keygen_are_read() {
+    for (args, forms) in [
+        (&["-t", "ed25519"][..], &["RFC4716"][..]),
+        (&["-t", "ecdsa", "-b", "256"], &["RFC4716", "PEM", "PKCS8"]),
+        (&["-t", "ecdsa", "-b", "384"], &["RFC4716", "PEM", "PKCS8"]),
+        (&["-t", "ecdsa", "-b", "521"], &["RFC4716", "PEM", "PKCS8"]),
+        (&["-t", "rsa", "-b", "2048"], &["RFC4716", "PEM", "PKCS8"]),
+        (&["-t", "rsa", "-b", "3072"], &["RFC4716", "PEM", "PKCS8"]),
+        (&["-t", "rsa", "-b", "4096"], &["RFC4716"]),
+    ] {
+        for form in forms {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("key");
+            let mut command = Command::new("ssh-keygen");
+            command.args(["-q", "-N", "", "-C", "a b@c", "-m", form]).args(args).arg("-f").arg(&path);
+            assert!(command.status().expect("ssh-keygen must be installed").success());
+            assert_reads(&path, if *form == "RFC4716" { "a b@c" } else { "" });
+        }
+    }
+}
+
+#[test]
+fn keys_of_openssl_are_read() {
+    for args in [
+        &["genpkey", "-algorithm", "ED25519"][..],
+        &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+        &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
+        &["ecparam", "-genkey", "-noout", "-name", "prime256v1"],
+        &["ecparam", "-genkey", "-noout", "-name", "secp521r1", "-conv_form", "compressed"],
+        &["genrsa", "2048"],
+        &["genrsa", "-traditional", "2048"],
+        &["genrsa", "2056"],
+    ] {
+        let file = String::from_utf8(run("openssl", args, "")).unwrap();
+        let (key, _) = PrivateKey::parse(&file).unwrap_or_else(|f| panic!("{args:?}: {f}"));
+        key.prove().unwrap();
+        assert_openssl_agrees(&file, &key);
+    }
+}
+
+/// Reads a file of ssh-keygen and the `.pub` beside it, and compares with `ssh-keygen -l`.
+fn assert_reads(path: &Path, comment: &str) {
+    let file = fs::read_to_string(path).unwrap();
+    let crlf = file.trim_end().replace('\n', "\r\n");
+    for text in [&file, &crlf] {
+        let (key, found) = PrivateKey::parse(text).map_err(|f| f.to_string()).unwrap();
+        assert_eq!(found, comment);
+        key.prove().unwrap();
+        assert_eq!(key.public().fingerprint_sha256(), printed_fingerprint(path, "sha256"));
+        assert_eq!(format!("MD5:{}", key.public().fingerprint_md5()), printed_fingerprint(path, "md5"));
+        let line = fs::read_to_string(path.with_extension("pub")).unwrap();
+        let (public, found) = PublicKey::parse_line(&line).unwrap();
+        assert_eq!((&public, found.as_str()), (key.public(), "a b@c"));
+        assert_eq!(public.line("a b@c"), line.trim_end());
+    }
+}
+
+fn printed_fingerprint(path: &Path, hash: &str) -> String {
+    let out =
+        Command::new("ssh-keygen").args(["-l", "-E", hash, "-f"]).arg(path.with_extension("pub")).output().unwrap();
+    String::from_utf8(out.stdout).unwrap().split(' ').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn times_are_told() {
+    for spec in SPECS.into_iter().chain([KeySpec::Rsa(4096)]) {
+        let key = make(spec);
+        let (file, compact) = (encode(&key, KeyFormat::OpenSsh, None), key.to_compact());
+        let start = Instant::now();
+        let parsed = PrivateKey::parse(&file).map_err(|f| f.to_string()).unwrap().0;
+        let parse = start.elapsed();
+        parsed.prove().unwrap();
+        let both = start.elapsed();
+        let start = Instant::now();
+        for _ in 0..100 {
+            assert!(PrivateKey::from_compact(key.public(), compact.expose()).is_some());
+        }
+        let open = start.elapsed() / 100;
+        println!("{spec:?}: parse {parse:?}, parse and prove {both:?}, from_compact {open:?}");
     }
 }
 
