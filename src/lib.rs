@@ -12,11 +12,12 @@
 //!  0 base       error  secret  clock  ready  octets  cipher
 //! ```
 
+pub mod app;
 pub mod cipher;
 pub mod cli;
 pub mod clock;
-pub mod envelope;
 pub mod config;
+pub mod envelope;
 pub mod error;
 pub mod grpc;
 pub mod kms;

@@ -2,6 +2,7 @@
 //!
 //! The only place, beside `config`, that names concrete adapters.
 
+pub mod command;
 pub mod failure;
 pub mod operator;
 pub mod serve;
@@ -16,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::{Clock, Entropy, OsEntropy, SystemClock};
 use crate::config::{Config, StoreKind};
 use crate::envelope::Envelope;
-use crate::kms::keyring::{Keyring, KeyringError};
+use crate::kms::keyring::{KeyVersion, Keyring, KeyringError};
 use crate::ready::Readiness;
 use crate::secret::SecretBytes;
 use crate::service::audit::LogAudit;
@@ -84,11 +85,7 @@ pub fn backup_keys(keyring: &Keyring) -> BackupKeys {
 }
 
 /// The keyring, made on the very first start: when there is no data yet.
-pub fn open_keyring(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<Keyring, Failure> {
+pub fn open_keyring(config: &Config, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Keyring, Failure> {
     let path = &config.keyring.file;
     match Keyring::open(path, Arc::clone(clock), Arc::clone(entropy)) {
         Err(KeyringError::Missing(_)) if has_data(&config.data_dir) => Err(Failure::Damaged(format!(
@@ -117,6 +114,16 @@ pub fn keyring_failure(error: KeyringError) -> Failure {
             Failure::Config(error.to_string())
         }
         _ => Failure::Damaged(error.to_string()),
+    }
+}
+
+/// A key version as the operator's socket tells it.
+fn wire_version(version: &KeyVersion) -> crate::grpc::pb::operator::KeyVersion {
+    crate::grpc::pb::operator::KeyVersion {
+        name: version.name.clone(),
+        version: version.version,
+        state: version.state.as_str().to_owned(),
+        create_ms: version.created,
     }
 }
 

@@ -16,12 +16,12 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
-use super::socket::SocketPath;
-use super::{Failure, Opened, backup_keys};
+use super::{Failure, Opened, backup_keys, wire_version};
+use crate::cli::operator_client::SocketPath;
 use crate::grpc::pb::operator::operator_service_server::{OperatorService, OperatorServiceServer};
 use crate::grpc::pb::operator::{
-    BackupRequest, BackupResponse, KeyVersion as WireVersion, KeyringCreateRequest, KeyringCreateResponse,
-    KeyringRotateRequest, KeyringRotateResponse, KeyringStatusRequest, KeyringStatusResponse,
+    BackupRequest, BackupResponse, KeyringCreateRequest, KeyringCreateResponse, KeyringRotateRequest,
+    KeyringRotateResponse, KeyringStatusRequest, KeyringStatusResponse,
 };
 use crate::kms::keyring::{KeyVersion, Keyring, KeyringError};
 use crate::service::Service;
@@ -29,10 +29,8 @@ use crate::service::Service;
 /// Listens until aborted.
 pub(super) fn spawn(data_dir: &Path, opened: &Opened) -> Result<JoinHandle<()>, Failure> {
     let listener = bind(data_dir).map_err(|error| Failure::io("cannot make the operator socket", error))?;
-    let service = OperatorServiceServer::new(Operator {
-        keyring: Arc::clone(&opened.keyring),
-        service: opened.service.clone(),
-    });
+    let service =
+        OperatorServiceServer::new(Operator { keyring: Arc::clone(&opened.keyring), service: opened.service.clone() });
     Ok(tokio::spawn(async move {
         let incoming = UnixListenerStream::new(listener);
         if let Err(error) = Server::builder().add_service(service).serve_with_incoming(incoming).await {
@@ -63,7 +61,7 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl OperatorService for Operator {
     async fn keyring_status(&self, _: Request<KeyringStatusRequest>) -> Answer<KeyringStatusResponse> {
-        let versions = self.keyring.versions().iter().map(wire).collect();
+        let versions = self.keyring.versions().iter().map(wire_version).collect();
         Ok(Response::new(KeyringStatusResponse { versions }))
     }
 
@@ -71,14 +69,14 @@ impl OperatorService for Operator {
         let (keyring, name) = (Arc::clone(&self.keyring), request.into_inner().name);
         let version = written(move || keyring.rotate(&name)).await?;
         tracing::info!(target: "audit", key = version.name, version = version.version, "keyring rotate");
-        Ok(Response::new(KeyringRotateResponse { version: Some(wire(&version)) }))
+        Ok(Response::new(KeyringRotateResponse { version: Some(wire_version(&version)) }))
     }
 
     async fn keyring_create(&self, request: Request<KeyringCreateRequest>) -> Answer<KeyringCreateResponse> {
         let (keyring, name) = (Arc::clone(&self.keyring), request.into_inner().name);
         let version = written(move || keyring.create_key(&name)).await?;
         tracing::info!(target: "audit", key = version.name, version = version.version, "keyring create");
-        Ok(Response::new(KeyringCreateResponse { version: Some(wire(&version)) }))
+        Ok(Response::new(KeyringCreateResponse { version: Some(wire_version(&version)) }))
     }
 
     type BackupStream = Pin<Box<dyn Stream<Item = Result<BackupResponse, Status>> + Send>>;
@@ -110,14 +108,5 @@ async fn written(
     match tokio::task::spawn_blocking(change).await {
         Ok(changed) => changed.map_err(|error| Status::failed_precondition(error.to_string())),
         Err(_) => Err(Status::internal("the keyring's change panicked")),
-    }
-}
-
-fn wire(version: &KeyVersion) -> WireVersion {
-    WireVersion {
-        name: version.name.clone(),
-        version: version.version,
-        state: version.state.as_str().to_owned(),
-        create_ms: version.created,
     }
 }

@@ -4,7 +4,6 @@
 //! for (20 s), the store is flushed and closed; the process is gone within 25 s whatever happens.
 
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,7 +27,7 @@ use crate::ready::Readiness;
 use crate::telemetry::{Method, Metrics, metrics_router};
 
 /// Serves until SIGTERM or SIGINT.
-pub fn serve(config: Config) -> Result<ExitCode, Failure> {
+pub fn serve(config: Config) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -36,7 +35,7 @@ pub fn serve(config: Config) -> Result<ExitCode, Failure> {
     let outcome = runtime.block_on(run(config));
     // Nothing that is still stuck may hold the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome.map(|()| ExitCode::SUCCESS)
+    outcome
 }
 
 async fn run(config: Config) -> Result<(), Failure> {
@@ -103,14 +102,14 @@ fn server(
     metrics: &Arc<Metrics>,
     stopping: Arc<AtomicBool>,
 ) -> Result<Router, Failure> {
-    let limits =
-        CallLimits { default_deadline: config.limits.deadline, longest_deadline: config.limits.max_deadline };
+    let limits = CallLimits { default_deadline: config.limits.deadline, longest_deadline: config.limits.max_deadline };
     let metrics = Arc::clone(metrics);
     let observer = Arc::new(move |path: &str, code, took| metrics.call(Method::of(path), code, took));
     let layer = CallLayer::new(u64::from_be_bytes(random(&OsEntropy)), limits, stopping, observer);
     let mut builder = Server::builder();
     if let Some(tls) = &config.server.tls {
-        builder = builder.tls_config(tls_config(tls)?).map_err(|error| Failure::config(format!("[server.tls]: {error}")))?;
+        builder =
+            builder.tls_config(tls_config(tls)?).map_err(|error| Failure::config(format!("[server.tls]: {error}")))?;
     }
     let face = KeyPairsServer::new(KeyPairsFace::new(opened.service.clone())).max_decoding_message_size(MESSAGE);
     Ok(builder
@@ -131,9 +130,9 @@ fn tls_config(tls: &Tls) -> Result<ServerTlsConfig, Failure> {
     let config = ServerTlsConfig::new().identity(identity);
     Ok(match (&tls.client_ca_file, tls.client_auth) {
         (None, _) | (_, ClientAuth::Off) => config,
-        (Some(ca), auth) => config
-            .client_ca_root(Certificate::from_pem(read(ca)?))
-            .client_auth_optional(auth == ClientAuth::Optional),
+        (Some(ca), auth) => {
+            config.client_ca_root(Certificate::from_pem(read(ca)?)).client_auth_optional(auth == ClientAuth::Optional)
+        }
     })
 }
 

@@ -19,10 +19,13 @@ use crate::grpc::pb::operator::operator_service_client::OperatorServiceClient;
 /// The socket's name in the data directory.
 pub const SOCKET: &str = "admin.sock";
 
+/// A client of the operator socket.
+pub type OperatorClient = OperatorServiceClient<Channel>;
+
 /// Connects to the server that holds `data_dir`. `None`: nobody listens there.
 ///
 /// Errors: the socket is there and cannot be used, for instance because it belongs to another user.
-pub async fn connect(data_dir: &Path) -> Option<Result<OperatorServiceClient<Channel>, Failure>> {
+pub async fn connect(data_dir: &Path) -> Option<Result<OperatorClient, Failure>> {
     let stream = match SocketPath::open(data_dir) {
         Ok(place) => UnixStream::connect(&place.path).await,
         Err(e) => Err(e),

@@ -86,7 +86,8 @@ where
         let deadline = started + shared.limits.of(request.headers());
         let gone = CancellationToken::new();
         request.extensions_mut().insert(Around { id, deadline, gone: gone.clone() });
-        let answer = (!shared.stopping.load(Ordering::Relaxed) || is_health(path.path())).then(|| self.inner.call(request));
+        let answer =
+            (!shared.stopping.load(Ordering::Relaxed) || is_health(path.path())).then(|| self.inner.call(request));
         Box::pin(async move {
             let dropped = gone.drop_guard();
             let mut response = match answer {

@@ -62,7 +62,11 @@ fn part<T>(checked: Option<T>) -> Result<T> {
 
 pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &Projects) -> Result<Create> {
     let mut faults = Faults::default();
-    let new = new_pair(&mut faults, (&request.project_id, &request.name, &request.description, &request.user_id), take(&mut request.labels));
+    let new = new_pair(
+        &mut faults,
+        (&request.project_id, &request.name, &request.description, &request.user_id),
+        take(&mut request.labels),
+    );
     let spec = spec(&mut faults, request.key_type, request.bits);
     let encryption = encryption(&mut faults, request.encryption.as_ref());
     placements(&mut faults, &request.placements, projects);
@@ -87,9 +91,17 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
     })
 }
 
-pub(super) fn import_public(mut request: pb::ImportPublicRequest, digest: Digest, projects: &Projects) -> Result<ImportPublic> {
+pub(super) fn import_public(
+    mut request: pb::ImportPublicRequest,
+    digest: Digest,
+    projects: &Projects,
+) -> Result<ImportPublic> {
     let mut faults = Faults::default();
-    let new = new_pair(&mut faults, (&request.project_id, &request.name, &request.description, &request.user_id), take(&mut request.labels));
+    let new = new_pair(
+        &mut faults,
+        (&request.project_id, &request.name, &request.description, &request.user_id),
+        take(&mut request.labels),
+    );
     let line = SecretText::new(take(&mut request.public_key)); // it may turn out to be a private key
     let public = faults.key("public_key", PublicKey::parse_line(line.expose()));
     if let (Some((public, _)), Some(new)) = (&public, &new) {
@@ -102,9 +114,17 @@ pub(super) fn import_public(mut request: pb::ImportPublicRequest, digest: Digest
     Ok(ImportPublic { new: part(new)?, public, comment, manner: part(manner)? })
 }
 
-pub(super) fn import_private(mut request: pb::ImportPrivateRequest, digest: Digest, projects: &Projects) -> Result<ImportPrivate> {
+pub(super) fn import_private(
+    mut request: pb::ImportPrivateRequest,
+    digest: Digest,
+    projects: &Projects,
+) -> Result<ImportPrivate> {
     let mut faults = Faults::default();
-    let new = new_pair(&mut faults, (&request.project_id, &request.name, &request.description, &request.user_id), take(&mut request.labels));
+    let new = new_pair(
+        &mut faults,
+        (&request.project_id, &request.name, &request.description, &request.user_id),
+        take(&mut request.labels),
+    );
     let text = SecretText::new(take(&mut request.private_key));
     let key = faults.key("private_key", PrivateKey::parse(text.expose()));
     if let (Some((key, _)), Some(new)) = (&key, &new) {
@@ -367,13 +387,7 @@ fn rsa_size(faults: &mut Faults, field: &str, public: &PublicKey, projects: &Pro
     }
 }
 
-fn manner(
-    faults: &mut Faults,
-    ensure: bool,
-    request_id: &str,
-    digest: Digest,
-    validate_only: bool,
-) -> Option<Manner> {
+fn manner(faults: &mut Faults, ensure: bool, request_id: &str, digest: Digest, validate_only: bool) -> Option<Manner> {
     let repeat = repeat(faults, request_id, digest);
     // A validation changes nothing: its request id is checked and not kept.
     Some(Manner { ensure, repeat: repeat.filter(|_| !validate_only), validate_only })

@@ -4,10 +4,10 @@
 //! to the log here, under the call's id, and never to the caller.
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::ERROR_DOMAIN;
-use crate::error::{Class, Error, Reason};
+use crate::error::{Class, Error, Reason, Violation};
 use crate::service::call::CallId;
 
 /// The gRPC code of a family of reasons.
@@ -34,11 +34,8 @@ pub fn status(error: &Error, call: CallId) -> Status {
     let mut details = ErrorDetails::new();
     let facts = error.facts.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
     details.set_error_info(error.reason.as_str(), ERROR_DOMAIN, facts.collect::<std::collections::HashMap<_, _>>());
-    for violation in &error.violations {
-        details.add_bad_request_violation(
-            violation.field.clone(),
-            format!("{}: {}", violation.reason.as_str(), violation.message),
-        );
+    if !error.violations.is_empty() {
+        details.set_bad_request(error.violations.iter().map(field_violation).collect::<Vec<_>>());
     }
     if let Some((kind, name)) = &error.resource {
         details.set_resource_info(*kind, name.clone(), "", error.message.clone());
@@ -52,6 +49,12 @@ pub fn status(error: &Error, call: CallId) -> Status {
     }
     details.set_request_info(call.to_string(), "");
     Status::with_error_details(code(error.reason.class()), error.message.clone(), details)
+}
+
+fn field_violation(violation: &Violation) -> FieldViolation {
+    let (field, description) = (violation.field.clone(), violation.message.clone());
+    let reason = violation.reason.as_str().to_owned();
+    FieldViolation { field, description, reason, localized_message: None }
 }
 
 fn log(error: &Error, call: CallId) {

@@ -67,21 +67,23 @@ impl Service {
     }
 }
 
+/// Reads all of a backup and says how many pairs it holds.
+pub fn check<R: Read>(keys: &BackupKeys, open: impl Fn() -> std::io::Result<R>) -> Result<Counted> {
+    let last = survey(keys, open)?;
+    Ok(Counted { pairs: last.len() as u64, unreadable: 0 })
+}
+
 /// Reads a backup twice, first to check all of it, then to fill `store`, which must be empty.
 pub async fn restore<R: Read>(
     keys: &BackupKeys,
     open: impl Fn() -> std::io::Result<R>,
     store: &dyn Store,
 ) -> Result<Counted> {
-    let mut last: HashMap<(ProjectId, KeyPairId), u64> = HashMap::new();
-    for (number, entry) in (0..).zip(Reader::new(keys, open().map_err(unreadable)?)?) {
-        last.insert(place(&entry?), number);
-    }
+    let last = survey(keys, &open)?;
     let mut counted = Counted::default();
     let mut batch = Vec::with_capacity(BATCH);
     for (number, entry) in (0..).zip(Reader::new(keys, open().map_err(unreadable)?)?) {
         let entry = entry?;
-        // A later entry of the same pair took this one's place.
         if last.get(&place(&entry)) != Some(&number) {
             continue;
         }
@@ -95,6 +97,18 @@ pub async fn restore<R: Read>(
     }
     store.commit(batch).await?;
     Ok(counted)
+}
+
+/// The number of each pair's last entry: a later one took the place of earlier ones.
+fn survey<R: Read>(
+    keys: &BackupKeys,
+    open: impl Fn() -> std::io::Result<R>,
+) -> Result<HashMap<(ProjectId, KeyPairId), u64>> {
+    let mut last = HashMap::new();
+    for (number, entry) in (0..).zip(Reader::new(keys, open().map_err(unreadable)?)?) {
+        last.insert(place(&entry?), number);
+    }
+    Ok(last)
 }
 
 struct Frames {

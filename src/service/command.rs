@@ -195,4 +195,3 @@ pub struct ClearPrivate {
     /// Makes the call safe to repeat.
     pub repeat: Option<Repeat>,
 }
-

@@ -154,11 +154,7 @@ impl Service {
     }
 
     /// Gives a private half.
-    pub async fn export_private(
-        &self,
-        call: Call,
-        command: command::ExportPrivate,
-    ) -> Result<(KeyPair, PrivateText)> {
+    pub async fn export_private(&self, call: Call, command: command::ExportPrivate) -> Result<(KeyPair, PrivateText)> {
         let mut action = Action::new("ExportPrivate", &command.key.project, command.key.subject());
         action.reason.clone_from(&command.reason);
         self.act(call, action, |s, call| async move { export_private::run(&s, &call, command).await }).await

@@ -23,8 +23,7 @@ pub(super) async fn run(s: &Inner, command: &List) -> Result<Listing> {
         "" => None,
         token => Some(position(s, command, token)?),
     };
-    if let (Some(FingerprintFilter::Sha256(print)), false) = (command.filter.fingerprint, command.filter.show_deleted)
-    {
+    if let (Some(FingerprintFilter::Sha256(print)), false) = (command.filter.fingerprint, command.filter.show_deleted) {
         return one(s, command, print, after).await;
     }
     let query = Query::Project { project: &command.project, after, filter: &command.filter };

@@ -29,8 +29,9 @@ pub(super) async fn live_row(s: &Inner, key: &Key, with_envelope: bool) -> Resul
     let row = row(s, key, with_envelope).await?;
     if row.pair.state == KeyPairState::Deleted {
         let message = "the key pair is deleted: Undelete it first";
-        return Err(Error::new(Reason::KeyPairDeleted, message)
-            .with_resource("keypairs.v1.KeyPair", row.pair.id.to_string()));
+        return Err(
+            Error::new(Reason::KeyPairDeleted, message).with_resource("keypairs.v1.KeyPair", row.pair.id.to_string())
+        );
     }
     Ok(row)
 }

@@ -14,7 +14,7 @@ use crate::model::{
     EncryptionMode, KeyPair, KeyPairId, KeyPairState, Maker, Origin, PrivateKeyState, SealedBy, ShortId,
 };
 use crate::secret::SecretText;
-use crate::sshkey::{Algorithm, Fault, KeyFormat, PrivateKey, PublicKey};
+use crate::sshkey::{Fault, KeyFormat, PrivateKey, PublicKey};
 
 /// A private half on its way out.
 pub struct PrivateText {
@@ -138,19 +138,9 @@ fn identity(pair: &KeyPair, mode: EncryptionMode) -> Identity {
         project: pair.project.clone(),
         maker: pair.maker,
         mode,
-        key_code: key_code(&pair.public),
+        key_code: KeyCode::of(&pair.public),
         fingerprint: pair.public.sha256(),
         generation: pair.generation,
         created: pair.create_time,
-    }
-}
-
-fn key_code(public: &PublicKey) -> KeyCode {
-    match (public.algorithm(), public.bits()) {
-        (Algorithm::Ed25519, _) => KeyCode::Ed25519,
-        (Algorithm::Rsa, _) => KeyCode::Rsa,
-        (Algorithm::Ecdsa, 256) => KeyCode::P256,
-        (Algorithm::Ecdsa, 384) => KeyCode::P384,
-        (Algorithm::Ecdsa, _) => KeyCode::P521,
     }
 }

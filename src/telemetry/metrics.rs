@@ -67,21 +67,16 @@ impl Metrics {
     }
 
     /// The store made one group of `commits` durable, with one fsync that took this long.
-    pub fn store_group(&self, commits: u32, fsync: Duration) {
-        self.commits.inc_by(u64::from(commits));
+    pub fn store_group(&self, commits: usize, fsync: Duration) {
+        self.commits.inc_by(commits as u64);
         self.groups.inc();
-        self.group_size.observe(f64::from(commits));
+        self.group_size.observe(commits as f64);
         self.fsync.observe(fsync.as_secs_f64());
     }
 
-    /// One more call waits for an RSA worker.
-    pub fn rsa_queued(&self) {
-        self.rsa_waiting.inc();
-    }
-
-    /// One call less waits for an RSA worker.
-    pub fn rsa_dequeued(&self) {
-        self.rsa_waiting.dec();
+    /// So much heavy work waits for a worker.
+    pub fn heavy_waiting(&self, waiting: usize) {
+        self.rsa_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// An RSA key was made in this time.

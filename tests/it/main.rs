@@ -1,12 +1,12 @@
 //! The one integration-test binary.
 
-mod sshkey;
 // clippy.toml lets test functions panic; this lets what they call do so too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod config;
 mod envelope;
 mod keyring;
 mod kpe1_vectors;
 mod seeded;
-mod config;
+mod sshkey;
 mod telemetry;

@@ -31,7 +31,7 @@ use gate::{Gate, Verdict};
 use rows::{Rows, unavailable};
 use watch::{Board, Watchdog};
 
-pub use stats::{StoreStats, StoreTotals};
+pub use stats::{GroupObserver, StoreStats, StoreTotals};
 
 use super::read::{self, Walk};
 use super::{Change, Depth, Entry, Finding, Limit, Lookup, Note, Noted, Page, Query, Row, RowMac, Store, check, plan};

@@ -1,11 +1,16 @@
 //! What commits cost: counters that metrics read.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+/// Told of every durable group: how many commits it had, and how long its flush and fsync took.
+pub type GroupObserver = Box<dyn Fn(usize, Duration) + Send + Sync>;
+
 /// Totals since the store was opened.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct StoreStats {
+    observer: OnceLock<GroupObserver>,
     commits: AtomicU64,
     refused: AtomicU64,
     groups: AtomicU64,
@@ -41,7 +46,15 @@ impl StoreStats {
         }
     }
 
+    /// Has `observer` told of every group from now on. The first one stays.
+    pub fn observe(&self, observer: GroupObserver) {
+        let _ = self.observer.set(observer);
+    }
+
     pub(super) fn count_group(&self, commits: usize, fsync: Duration) {
+        if let Some(observer) = self.observer.get() {
+            observer(commits, fsync);
+        }
         let commits = commits as u64;
         self.commits.fetch_add(commits, Ordering::Relaxed);
         self.groups.fetch_add(1, Ordering::Relaxed);
