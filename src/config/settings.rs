@@ -245,7 +245,7 @@ impl Settings {
                 self.faults.push(ConfigFault { origin: setting.origin.clone(), key: setting.key(), message });
             }
         }
-        self.faults.sort_by(|a, b| place(&a.origin).cmp(&place(&b.origin)));
+        self.faults.sort_by_key(|fault| place(&fault.origin));
         self.faults
     }
 

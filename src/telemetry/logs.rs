@@ -16,7 +16,7 @@ pub enum LogFormat {
     Auto,
     /// One JSON object: `timestamp`, `level`, `target`, `message` and the event's own fields.
     Json,
-    /// For people, with colours.
+    /// For people; with colours on a terminal, unless NO_COLOR is set.
     Pretty,
 }
 
@@ -45,7 +45,7 @@ where
 {
     let filter = filter(level)?;
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        LogFormat::Pretty => Box::new(fmt::layer().with_writer(writer).with_filter(filter)),
+        LogFormat::Pretty => Box::new(fmt::layer().with_ansi(colours()).with_writer(writer).with_filter(filter)),
         LogFormat::Auto | LogFormat::Json => {
             Box::new(fmt::layer().json().flatten_event(true).with_ansi(false).with_writer(writer).with_filter(filter))
         }
@@ -64,6 +64,10 @@ pub fn panic_hook() {
 /// Whether `EnvFilter` reads it as it was meant: a level alone, or `TARGET=LEVEL`, separated by commas.
 pub fn check_level(level: &str) -> Result<(), String> {
     filter(level).map(drop)
+}
+
+fn colours() -> bool {
+    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
 fn filter(level: &str) -> Result<EnvFilter, String> {

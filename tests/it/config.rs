@@ -274,6 +274,33 @@ fn the_example_loads_and_shows_every_key() {
     assert!(known.len() >= 24, "{known:?}");
 }
 
+/// The files of its certificates are not here; nothing else may be wrong with it.
+#[test]
+fn the_config_for_kubernetes_loads() {
+    let manifest = include_str!("../../deploy/kubernetes.yaml");
+    let (_, text) = manifest.split_once("  keypairs.toml: |\n").unwrap();
+    let text: Vec<&str> = text.lines().take_while(|line| *line != "---").map(str::trim_start).collect();
+    let faults = load(&text.join("\n"), &[], Flags::default()).unwrap_err();
+    let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        ["server.tls.cert_file", "server.tls.key_file", "server.tls.client_ca_file"],
+        "{}",
+        shown(&faults)
+    );
+    assert!(faults.iter().all(|fault| fault.message.contains("cannot be read")), "{}", shown(&faults));
+}
+
+#[test]
+fn the_unit_sets_known_variables() {
+    let unit = include_str!("../../deploy/systemd/keypairs.service");
+    let env: Vec<(&str, &str)> =
+        unit.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('=')).collect();
+    assert_eq!(env.len(), 2);
+    let config = load("", &env, Flags::default()).unwrap();
+    assert!(!config.keyring.file_is_default && !config.keyring.file.starts_with(&config.data_dir));
+}
+
 #[test]
 fn what_is_printed_means_the_same() {
     let dir = pem_files();

@@ -2,6 +2,7 @@
 
 // clippy.toml lets test functions panic; this lets what they call do so too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test panics when it fails, helpers too
 
 mod config;
 mod envelope;
