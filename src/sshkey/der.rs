@@ -130,7 +130,10 @@ pub(super) fn write_pkcs8(key: &PrivateKey) -> Result<SecretText, Fault> {
         Secret::Ed25519(seed) => (ED25519, None, encoded(OctetStringRef::new(&**seed))?),
         Secret::Ecdsa(curve, scalar) => {
             let parameters = curve_oid(*curve);
-            (EC, Some(parameters), encoded(Ok(ec_file(scalar, &key.public().numbers()?, None)))?)
+            let point = Some(point_of(key)?);
+            // The curve is named outside, so not again inside.
+            let file = EcPrivateKey { private_key: scalar, parameters: None, public_key: point };
+            (EC, Some(parameters), encoded(Ok(file))?)
         }
         Secret::Rsa(numbers) => (RSA, None, pkcs1_document(numbers)?),
     };
@@ -150,8 +153,13 @@ pub(super) fn write_pkcs1(numbers: &RsaNumbers) -> Result<SecretText, Fault> {
 
 /// Writes SEC1 in PEM.
 pub(super) fn write_sec1(key: &PrivateKey, curve: Curve, scalar: &[u8]) -> Result<SecretText, Fault> {
-    let file = ec_file(scalar, &key.public().numbers()?, Some(curve));
-    text("EC PRIVATE KEY", &encoded(Ok(file))?)
+    text("EC PRIVATE KEY", &sec1(curve, scalar, point_of(key)?)?)
+}
+
+/// SEC1 with its point, which OpenSSH needs. `scalar` is at the curve's width.
+pub(super) fn sec1(curve: Curve, scalar: &[u8], point: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let parameters = Some(EcParameters::NamedCurve(curve_oid(curve)));
+    encoded(Ok(EcPrivateKey { private_key: scalar, parameters, public_key: Some(point) }))
 }
 
 fn pkcs1_document(numbers: &RsaNumbers) -> Result<Zeroizing<Vec<u8>>, Fault> {
@@ -170,16 +178,10 @@ fn pkcs1_document(numbers: &RsaNumbers) -> Result<Zeroizing<Vec<u8>>, Fault> {
     }))
 }
 
-/// The point goes along, because OpenSSH needs it; inside PKCS#8 the curve is named outside.
-fn ec_file<'a>(scalar: &'a [u8], public: &Numbers<'a>, curve: Option<Curve>) -> EcPrivateKey<'a> {
-    let point = match public {
-        Numbers::Ecdsa(_, point) => Some(*point),
-        _ => None,
-    };
-    EcPrivateKey {
-        private_key: scalar,
-        parameters: curve.map(|c| EcParameters::NamedCurve(curve_oid(c))),
-        public_key: point,
+fn point_of(key: &PrivateKey) -> Result<&[u8], Fault> {
+    match key.public().numbers()? {
+        Numbers::Ecdsa(_, point) => Ok(point),
+        _ => Err(unwritable()),
     }
 }
 

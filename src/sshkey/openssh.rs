@@ -64,7 +64,7 @@ fn envelope(bytes: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
 /// The section is filled with 1, 2, 3, ... up to the next multiple of eight.
 fn check_padding(section: &[u8], padding: &[u8]) -> Result<(), Fault> {
     let counts = padding.iter().zip(1..).all(|(&byte, count)| byte == count);
-    if section.len() % BLOCK == 0 && padding.len() < BLOCK && counts {
+    if section.len().is_multiple_of(BLOCK) && padding.len() < BLOCK && counts {
         return Ok(());
     }
     Err(Side::Private.malformed("the padding of the private section is wrong"))

@@ -75,7 +75,7 @@ impl PrivateKey {
     pub fn from_compact(public: &PublicKey, bytes: &[u8]) -> Option<Self> {
         let key = match (public.algorithm(), public.numbers().ok()?) {
             (Algorithm::Ed25519, _) => Self::of_seed(Zeroizing::new(bytes.try_into().ok()?)).ok()?,
-            (_, Numbers::Ecdsa(curve, _)) if bytes.len() == curve.width() => Self::of_scalar(curve, bytes).ok()?,
+            (_, Numbers::Ecdsa(curve, point)) => Self::of_scalar_and_point(curve, bytes, point, public)?,
             (Algorithm::Rsa, _) => Self::of_rsa_unchecked(RsaNumbers::from_compact(bytes)?).ok()?,
             _ => return None,
         };
@@ -96,6 +96,18 @@ impl PrivateKey {
         let scalar = curve.scalar(scalar).ok_or_else(invalid)?;
         let point = curve.point(&scalar).ok_or_else(invalid)?;
         Ok(Self { public: public_of(&Numbers::Ecdsa(curve, &point))?, secret: Secret::Ecdsa(curve, scalar) })
+    }
+
+    /// The key of a scalar whose point is known: half the work of finding the point anew.
+    fn of_scalar_and_point(curve: Curve, scalar: &[u8], point: &[u8], public: &PublicKey) -> Option<Self> {
+        if scalar.len() != curve.width() {
+            return None;
+        }
+        let file = der::sec1(curve, scalar, point).ok()?;
+        // aws-lc-rs multiplies the scalar and refuses a file with another point.
+        let pair = EcdsaKeyPair::from_private_key_der(curve.signing(), &file).ok()?;
+        let secret = Secret::Ecdsa(curve, Zeroizing::new(scalar.to_vec()));
+        (pair.public_key().as_ref() == point).then(|| Self { public: public.clone(), secret })
     }
 
     /// The key of RSA numbers, which are checked first.

@@ -97,7 +97,7 @@ fn rsa_numbers() {
     let Rsa([n, e, ..]) = Rsa::of(&make(KeySpec::Rsa(2048)));
     let sized = |bits: usize| {
         let mut n = vec![0xa5; bits.div_ceil(8)];
-        n[0] = if bits % 8 == 0 { 0x80 } else { 1 << (bits % 8 - 1) };
+        n[0] = if bits.is_multiple_of(8) { 0x80 } else { 1 << (bits % 8 - 1) };
         rsa_line(&n, &[1, 0, 1])
     };
     let raw = |e: &[u8], n: &[u8]| line("ssh-rsa", &strings(&[b"ssh-rsa", e, n]));
