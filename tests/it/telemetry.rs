@@ -172,9 +172,7 @@ fn busy() -> Metrics {
     metrics.key_pairs_stored(7);
     metrics.store_group(40, ms(2));
     metrics.store_group(2, ms(1));
-    metrics.rsa_queued();
-    metrics.rsa_queued();
-    metrics.rsa_dequeued();
+    metrics.heavy_waiting(1);
     metrics.rsa_generated(ms(300));
     metrics
 }

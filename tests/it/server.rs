@@ -1,0 +1,182 @@
+//! A real server for tests: the built binary as a child process in a directory of its own, on a free port.
+//!
+//! It is stopped by its pid when dropped; what it logged is kept for the test to look at.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use keypairs::grpc::pb::key_pairs_client::KeyPairsClient;
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+/// A directory for one store, and the servers that run on it one after the other.
+pub struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Writes the configuration file that servers of this place read; `text` without listeners.
+    pub fn configure(&self, text: &str) {
+        fs::write(self.config(), text).unwrap();
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("keypairs.toml")
+    }
+
+    /// A `keypairs` command with this place's data and configuration after `words`.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keypairs"));
+        command.args(words).arg("--data-dir").arg(self.data());
+        if self.config().exists() {
+            command.arg("--config").arg(self.config());
+        }
+        command.env_remove("KEYPAIRS_SERVER").env("KEYPAIRS__METRICS__LISTEN", "127.0.0.1:0");
+        command
+    }
+
+    /// Starts a server and waits until it serves.
+    pub fn serve(&self) -> Server {
+        self.serve_at_level("info")
+    }
+
+    pub fn serve_at_level(&self, level: &str) -> Server {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("KEYPAIRS__LOG__LEVEL", level).env("KEYPAIRS__LOG__FORMAT", "json");
+        Server::start(command)
+    }
+}
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    address: String,
+    metrics: String,
+}
+
+impl Server {
+    /// Starts `command` and waits until it says that it serves.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (lines, stderr) = (log.clone(), child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        let mut server = Self { child, log, address: String::new(), metrics: String::new() };
+        wait_until("the server serves", || {
+            assert!(server.child.try_wait().unwrap().is_none(), "the server ended: {:#?}", server.log());
+            server.log().iter().any(|line| line.contains("\"message\":\"serving\""))
+        });
+        server.address = server.listener("grpc");
+        server.metrics = server.listener("metrics");
+        server
+    }
+
+    fn listener(&self, name: &str) -> String {
+        let line = self.log().into_iter().find(|line| line.contains(&format!("\"listener\":\"{name}\""))).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        value["address"].as_str().unwrap().to_owned()
+    }
+
+    /// `127.0.0.1:PORT` of the gRPC listener.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// `127.0.0.1:PORT` of the metrics listener.
+    pub fn metrics_address(&self) -> &str {
+        &self.metrics
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// A client with a connection of its own.
+    pub async fn client(&self) -> KeyPairsClient<Channel> {
+        KeyPairsClient::new(self.channel().await)
+    }
+
+    pub async fn channel(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        endpoint.timeout(Duration::from_secs(60)).connect().await.unwrap()
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and its exit.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait(Duration::from_secs(30))
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), pid.as_str()]).status().unwrap().success());
+    }
+
+    /// Waits for it to end by itself.
+    pub fn wait(&mut self, bound: Duration) -> ExitStatus {
+        let end = Instant::now() + bound;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "the server did not end: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Polls until `condition` holds, for at most 60 s.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < end, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Copies a directory.
+pub fn copy_dir(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+}
+
+/// The reason in a status's ErrorInfo.
+pub fn reason(status: &tonic::Status) -> String {
+    use tonic_types::StatusExt;
+    status.get_error_details().error_info().map(|told| told.reason.clone()).unwrap_or_default()
+}
