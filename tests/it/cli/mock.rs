@@ -48,9 +48,9 @@ struct Locked(Mutex<Mock>);
 
 /// An answer from a plain function.
 pub(super) fn answer<Q: 'static, A: 'static>(
-    mut make: impl FnMut(Request<Q>) -> Result<A, Status> + Send + 'static,
+    make: impl FnMut(Request<Q>) -> Result<A, Status> + Send + 'static,
 ) -> Answer<Q, A> {
-    Some(Box::new(move |request| make(request)))
+    Some(Box::new(make))
 }
 
 /// A running server; it ends with this.

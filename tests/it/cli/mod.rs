@@ -3,3 +3,4 @@
 mod calls;
 mod keyfiles;
 mod mock;
+mod operator;
