@@ -24,7 +24,7 @@ use pb::key_pairs_client::KeyPairsClient;
 
 /// The client's code, made from the same proto as the server's, with the plain protobuf codec that callers have.
 pub(crate) mod pb {
-    #![allow(missing_docs, unreachable_pub, dead_code, clippy::all)]
+    #![allow(missing_docs, unreachable_pub, dead_code, clippy::all, clippy::too_many_lines)]
     tonic::include_proto!("keypairs.v1");
 }
 
