@@ -112,7 +112,7 @@ class Server:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with code {self.process.returncode}:\n{self.log()[-4000:]}")
             # Port 0: the log tells the ports. Only one of them answers a gRPC health check.
-            for address in dict.fromkeys(re.findall(r"127\.0\.0\.1:[1-9]\d*", self.log())):
+            for address in dict.fromkeys(re.findall(r"127\.0\.0\.1:[1-9]\d*(?=\D)", self.log())):
                 if is_serving(address):
                     self.address = address
                     return
