@@ -19,23 +19,23 @@ use keypairs::store::{
 };
 
 /// A store and what it takes to damage it.
-pub enum Bed {
+pub(super) enum Bed {
     Memory(MemoryStore),
     Sled { dir: tempfile::TempDir, store: Option<SledStore> },
 }
 
 impl Bed {
-    pub fn memory() -> Self {
+    pub(super) fn memory() -> Self {
         Self::Memory(MemoryStore::new(mac()))
     }
 
-    pub fn sled() -> Self {
+    pub(super) fn sled() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Some(open(dir.path()).unwrap());
         Self::Sled { dir, store }
     }
 
-    pub fn store(&self) -> &dyn Store {
+    pub(super) fn store(&self) -> &dyn Store {
         match self {
             Self::Memory(store) => store,
             Self::Sled { store, .. } => store.as_ref().unwrap(),
@@ -43,7 +43,7 @@ impl Bed {
     }
 
     /// Changes rows behind the store's back.
-    pub fn tamper(&mut self, change: impl FnOnce(&mut Rows)) {
+    pub(super) fn tamper(&mut self, change: impl FnOnce(&mut Rows)) {
         match self {
             Self::Memory(store) => store.tamper(change),
             Self::Sled { dir, store } => {
@@ -54,33 +54,33 @@ impl Bed {
         }
     }
 
-    pub async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+    pub(super) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
         self.store().commit(changes).await
     }
 
-    pub async fn insert(&self, pair: &KeyPair) {
+    pub(super) async fn insert(&self, pair: &KeyPair) {
         self.commit(vec![insert(pair)]).await.unwrap();
     }
 
-    pub async fn by_id(&self, pair: &KeyPair) -> Result<Option<Row>> {
+    pub(super) async fn by_id(&self, pair: &KeyPair) -> Result<Option<Row>> {
         self.store().get(Lookup::Id(&pair.project, pair.id), true).await
     }
 
-    pub async fn by_name(&self, project: &ProjectId, name: &str) -> Result<Option<Row>> {
+    pub(super) async fn by_name(&self, project: &ProjectId, name: &str) -> Result<Option<Row>> {
         self.store().get(Lookup::Name(project, &self::name(name)), false).await
     }
 
-    pub async fn page(&self, query: Query<'_>, rows: usize) -> Page {
+    pub(super) async fn page(&self, query: Query<'_>, rows: usize) -> Page {
         self.store().scan(query, Limit { rows, reads: 10_000 }).await.unwrap()
     }
 
-    pub async fn findings(&self) -> Vec<Finding> {
+    pub(super) async fn findings(&self) -> Vec<Finding> {
         self.store().check(Depth::Full).await.unwrap()
     }
 }
 
 /// Opens sled as the store does, and writes what the change changed.
-pub fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
+pub(super) fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
     let db = sled::Config::new().path(folder).segment_size(2 << 20).open().unwrap();
     let before: Rows = db.iter().map(|row| row.map(|(k, v)| (k.to_vec(), v.to_vec())).unwrap()).collect();
     let mut after = before.clone();
@@ -94,25 +94,25 @@ pub fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
     db.flush().unwrap();
 }
 
-pub fn open(data: &Path) -> Result<SledStore, Fatal> {
+pub(super) fn open(data: &Path) -> Result<SledStore, Fatal> {
     open_with(data, SledOptions::default(), mac())
 }
 
 /// A fatal event in a test is a failed test.
-pub fn open_with(data: &Path, options: SledOptions, mac: RowMac) -> Result<SledStore, Fatal> {
+pub(super) fn open_with(data: &Path, options: SledOptions, mac: RowMac) -> Result<SledStore, Fatal> {
     SledStore::open(data, options, mac, &OsEntropy, Arc::new(|fatal| panic!("{fatal}")))
 }
 
-pub fn mac() -> RowMac {
+pub(super) fn mac() -> RowMac {
     mac_of(7)
 }
 
-pub fn mac_of(byte: u8) -> RowMac {
+pub(super) fn mac_of(byte: u8) -> RowMac {
     RowMac::new(1, BTreeMap::from([(1, SecretBytes::new(vec![byte; 32]))])).unwrap()
 }
 
 /// A live pair without a private half: everything about it follows from the number.
-pub fn public_pair(project: &str, number: u64) -> KeyPair {
+pub(super) fn public_pair(project: &str, number: u64) -> KeyPair {
     KeyPair {
         id: id(number),
         project: self::project(project),
@@ -137,11 +137,11 @@ pub fn public_pair(project: &str, number: u64) -> KeyPair {
 }
 
 /// A live pair with its private half.
-pub fn pair(project: &str, number: u64) -> KeyPair {
+pub(super) fn pair(project: &str, number: u64) -> KeyPair {
     stored(public_pair(project, number))
 }
 
-pub fn stored(pair: KeyPair) -> KeyPair {
+pub(super) fn stored(pair: KeyPair) -> KeyPair {
     let sealed_by = SealedBy {
         mode: EncryptionMode::Default,
         backend: "keyring".into(),
@@ -153,54 +153,54 @@ pub fn stored(pair: KeyPair) -> KeyPair {
 }
 
 /// The next revision of a pair.
-pub fn next(pair: &KeyPair) -> KeyPair {
+pub(super) fn next(pair: &KeyPair) -> KeyPair {
     KeyPair { revision: pair.revision + 1, ..pair.clone() }
 }
 
-pub fn deleted(pair: &KeyPair, purge_at: i64) -> KeyPair {
+pub(super) fn deleted(pair: &KeyPair, purge_at: i64) -> KeyPair {
     let deleted = Some(Deleted { at: 2_000, purge_at });
     KeyPair { state: KeyPairState::Deleted, deleted, ..next(pair) }
 }
 
-pub fn revived(pair: &KeyPair) -> KeyPair {
+pub(super) fn revived(pair: &KeyPair) -> KeyPair {
     KeyPair { state: KeyPairState::Active, deleted: None, ..next(pair) }
 }
 
-pub fn insert(pair: &KeyPair) -> Change {
+pub(super) fn insert(pair: &KeyPair) -> Change {
     Change::Insert { pair: Box::new(pair.clone()), envelope: envelope(pair), quota: None }
 }
 
-pub fn replace(pair: &KeyPair) -> Change {
+pub(super) fn replace(pair: &KeyPair) -> Change {
     Change::Replace { pair: Box::new(pair.clone()), envelope: EnvelopeChange::Keep, quota: None }
 }
 
-pub fn remove(pair: &KeyPair) -> Change {
+pub(super) fn remove(pair: &KeyPair) -> Change {
     Change::Remove { project: pair.project.clone(), id: pair.id, revision: pair.revision }
 }
 
-pub fn envelope(pair: &KeyPair) -> Option<Vec<u8>> {
+pub(super) fn envelope(pair: &KeyPair) -> Option<Vec<u8>> {
     (pair.private_key_state == PrivateKeyState::Stored).then(|| vec![pair.id.as_bytes()[15]; 400])
 }
 
-pub fn id(number: u64) -> KeyPairId {
+pub(super) fn id(number: u64) -> KeyPairId {
     let mut bytes = [0; 16];
     bytes[8..].copy_from_slice(&number.to_be_bytes());
     KeyPairId::from_bytes(bytes)
 }
 
-pub fn short(number: u64) -> ShortId {
+pub(super) fn short(number: u64) -> ShortId {
     ShortId::parse(&format!("{number:08}")).unwrap()
 }
 
-pub fn name(text: &str) -> KeyPairName {
+pub(super) fn name(text: &str) -> KeyPairName {
     KeyPairName::parse("name", text).unwrap()
 }
 
-pub fn project(text: &str) -> ProjectId {
+pub(super) fn project(text: &str) -> ProjectId {
     ProjectId::parse("project_id", text).unwrap()
 }
 
-pub fn ed25519(number: u64) -> PublicKey {
+pub(super) fn ed25519(number: u64) -> PublicKey {
     let mut blob = Vec::new();
     for part in [b"ssh-ed25519".as_slice(), &[number.to_be_bytes(); 4].concat()] {
         blob.extend_from_slice(&(part.len() as u32).to_be_bytes());
@@ -209,12 +209,12 @@ pub fn ed25519(number: u64) -> PublicKey {
     PublicKey::from_stored(blob).unwrap()
 }
 
-pub fn request(project: &str, number: u8) -> RequestKey {
+pub(super) fn request(project: &str, number: u8) -> RequestKey {
     let id = RequestId::parse(&format!("0000000{}-0000-4000-8000-000000000000", number % 10)).unwrap();
     RequestKey { project: self::project(project), rpc: "Create", caller: "me".into(), id }
 }
 
-pub fn ids(page: &Page) -> Vec<KeyPairId> {
+pub(super) fn ids(page: &Page) -> Vec<KeyPairId> {
     let id = |item: &Item| match item {
         Item::Pair(pair) => Some(pair.id),
         Item::Unreadable(id) => Some(*id),
@@ -224,14 +224,14 @@ pub fn ids(page: &Page) -> Vec<KeyPairId> {
 }
 
 #[track_caller]
-pub fn refused<T: std::fmt::Debug>(outcome: Result<T>, reason: Reason) -> Error {
+pub(super) fn refused<T: std::fmt::Debug>(outcome: Result<T>, reason: Reason) -> Error {
     let error = outcome.unwrap_err();
     assert_eq!(error.reason, reason, "{error}");
     error
 }
 
 /// Every field as large as its grammar allows, in letters of four bytes.
-pub fn largest_pair(project: &str, number: u64) -> KeyPair {
+pub(super) fn largest_pair(project: &str, number: u64) -> KeyPair {
     let wide = |len: usize| "\u{20000}".repeat(len);
     let labels = (0..20).map(|n| (format!("{}{n:02}", wide(61)), wide(127))).collect();
     let mut blob = Vec::new();
