@@ -16,3 +16,4 @@ mod telemetry;
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;
+mod conformance_store;

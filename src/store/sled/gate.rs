@@ -127,3 +127,60 @@ impl Gate {
 }
 
 const DEAD: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(gate: &Gate, key: &str) {
+        gate.begin([key.as_bytes()].into_iter());
+    }
+
+    #[test]
+    fn a_read_with_nothing_in_flight_stands() {
+        let gate = Gate::default();
+        assert_eq!(gate.verdict(gate.look(), &[]), Verdict::Stands);
+        begin(&gate, "a");
+        gate.end();
+        assert!(!gate.look().is_busy());
+        assert_eq!(gate.verdict(gate.look(), &[gate.hash(b"a")]), Verdict::Stands);
+    }
+
+    #[test]
+    fn a_read_that_a_group_overtook_is_read_again() {
+        let gate = Gate::default();
+        let idle = gate.look();
+        begin(&gate, "a");
+        assert_eq!(gate.verdict(idle, &[]), Verdict::Again);
+        let busy = gate.look();
+        gate.end();
+        begin(&gate, "b");
+        assert_eq!(gate.verdict(busy, &[]), Verdict::Again);
+    }
+
+    #[tokio::test]
+    async fn a_read_that_touched_the_group_in_flight_waits_for_its_fsync() {
+        let gate = Gate::default();
+        begin(&gate, "a");
+        let look = gate.look();
+        assert_eq!(gate.verdict(look, &[gate.hash(b"b")]), Verdict::Stands);
+        assert_eq!(gate.verdict(look, &[gate.hash(b"b"), gate.hash(b"a")]), Verdict::Wait(1));
+        let mut waiting = Box::pin(gate.durable(1));
+        let moment = std::time::Duration::from_millis(10);
+        assert!(tokio::time::timeout(moment, &mut waiting).await.is_err());
+        gate.end();
+        assert!(waiting.await);
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_group_its_readers_are_told() {
+        let gate = Gate::default();
+        begin(&gate, "a");
+        let waiting = gate.durable(1);
+        gate.kill();
+        assert!(!waiting.await);
+        // What the group did not touch can still be read.
+        assert_eq!(gate.verdict(gate.look(), &[gate.hash(b"b")]), Verdict::Stands);
+        assert_eq!(gate.verdict(gate.look(), &[gate.hash(b"a")]), Verdict::Wait(1));
+    }
+}

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use rustix::fs::FlockOperation;
+
 use super::epoch::{Sidecar, judge};
 use super::rows::fatal_of;
 use super::{Fatal, SledOptions, seccomp};
@@ -38,10 +40,15 @@ pub(super) fn open(data: &Path, options: &SledOptions, mac: &RowMac, entropy: &d
         _ => io("epoch")(e),
     })?;
     refuse_missing(&folder, known)?;
+    refuse_held(&folder)?;
+    let fresh = !data.exists();
     DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io("the data directory"))?;
     remove_half_snapshots(&folder).map_err(io("snap.*.generating"))?;
     let (db, rows) = open_watched(&folder, options)?;
     let file = sync_files(data, &folder).map_err(io("fsync of a fresh store"))?;
+    if fresh {
+        sync_folder(&data.join("..")).map_err(io("fsync of a fresh data directory"))?;
+    }
     let stored = read_head(&db, mac)?;
     judge(stored, rows > 0, known).map_err(Fatal::Damaged)?;
     let head = match stored {
@@ -57,6 +64,13 @@ pub(super) fn open(data: &Path, options: &SledOptions, mac: &RowMac, entropy: &d
 /// Before sled makes a new one.
 fn refuse_missing(folder: &Path, known: Option<Head>) -> Result<(), Fatal> {
     if folder.join("db").exists() { Ok(()) } else { judge(None, false, known).map_err(Fatal::Damaged) }
+}
+
+/// sled holds this lock while it is open; before we touch a file of its, nobody else may have it.
+fn refuse_held(folder: &Path) -> Result<(), Fatal> {
+    let Ok(log) = File::open(folder.join("db")) else { return Ok(()) };
+    let held = "another process holds the lock of this data directory: stop it first";
+    rustix::fs::flock(&log, FlockOperation::NonBlockingLockExclusive).map_err(|_| Fatal::Io(held.into()))
 }
 
 /// sled does not open with one of these, left by a crash; it is only a cache of the log (sled #1527).
@@ -129,11 +143,15 @@ fn db_bytes(folder: &Path) -> u64 {
 /// sled never fsyncs these when it makes them.
 fn sync_files(data: &Path, folder: &Path) -> std::io::Result<File> {
     File::open(folder.join("conf"))?.sync_all()?;
-    File::open(folder)?.sync_all()?;
-    File::open(data)?.sync_all()?;
+    sync_folder(folder)?;
+    sync_folder(data)?;
     let file = fs::OpenOptions::new().read(true).write(true).open(folder.join("db"))?;
     file.sync_all()?;
     Ok(file)
+}
+
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 fn read_head(db: &sled::Db, mac: &RowMac) -> Result<Option<Head>, Fatal> {
