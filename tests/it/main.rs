@@ -7,6 +7,8 @@ mod cli;
 mod config;
 mod conformance_store;
 mod envelope;
+mod house;
+mod integrity;
 mod keyring;
 mod kpe1_vectors;
 mod races;
