@@ -20,6 +20,7 @@ use crate::kms::DEFAULT_KEY;
 use crate::kms::keyring::Keyring;
 use crate::ready::Readiness;
 use crate::service::backup;
+use crate::store::sled;
 use crate::telemetry::Metrics;
 
 /// The configuration of a command; all faults at once.
@@ -58,10 +59,10 @@ pub async fn keyring(command: &KeyringCommand, output: Output) -> Result<(), Fai
     output.key_versions(&versions).map_err(|failure| Failure::io("stdout", failure))
 }
 
-/// `store verify`, `store backup`, `store restore`.
+/// `store verify`, `store compact`, `store backup`, `store restore`.
 pub async fn store(command: &StoreCommand) -> Result<(), Failure> {
     let settings = match command {
-        StoreCommand::Verify(settings) => settings,
+        StoreCommand::Verify(settings) | StoreCommand::Compact(settings) => settings,
         StoreCommand::Backup { settings, .. } | StoreCommand::Restore { settings, .. } => settings,
     };
     let config = load(settings, Flags::default())?;
@@ -70,6 +71,7 @@ pub async fn store(command: &StoreCommand) -> Result<(), Failure> {
         (StoreCommand::Backup { file, .. }, None) => back_up(&config, file).await,
         (_, Some(_)) => Err(Failure::config(format!("a server holds {}: stop it first", config.data_dir.display()))),
         (StoreCommand::Verify(_), None) => verify(&config).await,
+        (StoreCommand::Compact(_), None) => compact(&config).await,
         (StoreCommand::Restore { file, .. }, None) => restore(&config, file).await,
     }
 }
@@ -133,6 +135,15 @@ async fn verify(config: &Config) -> Result<(), Failure> {
         0 => Ok(()),
         _ => Err(Failure::Damaged(format!("the store has {faults} fault(s): restore it from a backup"))),
     }
+}
+
+async fn compact(config: &Config) -> Result<(), Failure> {
+    existing_data(config)?;
+    let mac = super::row_mac(&existing_keyring(config)?)?;
+    let (data, options) = (config.data_dir.clone(), super::sled_options(config));
+    let work = tokio::task::spawn_blocking(move || sled::compact(&data, options, &mac, &OsEntropy));
+    let done = work.await.map_err(|error| Failure::stuck(error.to_string()))?.map_err(super::fatal)?;
+    print(&format!("{} rows kept; {} bytes on the disk before, {} now\n", done.rows, done.before, done.after))
 }
 
 async fn back_up(config: &Config, file: &Path) -> Result<(), Failure> {

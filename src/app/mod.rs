@@ -157,7 +157,7 @@ async fn open_store(
         tracing::warn!("the store is in memory: everything is gone when the service stops");
         return Ok((Arc::new(MemoryStore::new(mac)), None));
     }
-    let options = SledOptions { cache_bytes: config.store.cache_mib << 20, ..SledOptions::default() };
+    let options = sled_options(config);
     let (data, entropy) = (config.data_dir.clone(), Arc::clone(entropy));
     let open = move || SledStore::open(&data, options, mac, &*entropy, on_fatal(readiness));
     let opened = tokio::task::spawn_blocking(open).await;
@@ -165,6 +165,10 @@ async fn open_store(
     let metrics = Arc::clone(metrics);
     sled.stats().observe(Box::new(move |commits, fsync| metrics.store_group(commits, fsync)));
     Ok((Arc::clone(&sled) as _, Some(sled)))
+}
+
+fn sled_options(config: &Config) -> SledOptions {
+    SledOptions { cache_bytes: config.store.cache_mib << 20, ..SledOptions::default() }
 }
 
 /// The store cannot be trusted any more: NOT_SERVING at once, and the process ends, because a restart with a clear
