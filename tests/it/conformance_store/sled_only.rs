@@ -89,7 +89,7 @@ async fn readers_see_only_what_is_durable() {
         })
         .collect();
     while pair.revision < 300 {
-        let to = if pair.revision % 2 == 0 { "to" } else { "fro" };
+        let to = if pair.revision.is_multiple_of(2) { "to" } else { "fro" };
         pair = KeyPair { name: name(to), ..next(&pair) };
         store.commit(vec![replace(&pair)]).await.unwrap();
     }
