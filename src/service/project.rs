@@ -76,8 +76,7 @@ pub(super) async fn run(s: &Inner, project: &ProjectId) -> Result<Holding> {
     Ok(Holding { key_pairs: count(s, project).await?, quota })
 }
 
-/// Refuses when the project is full. The commit checks again; this check is for `validate_only`, and so that no key
-/// is made in vain.
+/// Refuses when the project is full, as the commit does.
 pub(super) async fn check_quota(s: &Inner, project: &ProjectId) -> Result<()> {
     let quota = s.parts.projects.rules(project).key_pairs;
     if count(s, project).await? < quota {
