@@ -6,6 +6,8 @@
 mod cli;
 mod config;
 mod conformance_store;
+#[path = "../crash.rs"]
+mod crash;
 mod envelope;
 mod keyring;
 mod kpe1_vectors;
