@@ -51,6 +51,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let opened = super::open(&config, Arc::clone(&metrics), readiness.clone()).await?;
     let admin = operator::spawn(&config.data_dir, &opened)?;
     let sweeper = spawn_sweeper(&opened);
+    let counter = spawn_counter(&opened, &metrics);
     let stopping = Arc::new(AtomicBool::new(false));
     let server = server(&config, &opened, &metrics, Arc::clone(&stopping))?.add_service(health_service);
     let mut close = stop.clone();
@@ -76,6 +77,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         tracing::warn!("calls were still under way at the end of the drain time");
     }
     sweeper.abort();
+    counter.abort();
     admin.abort();
     close_store(opened, deadline).await
 }
@@ -233,6 +235,20 @@ fn spawn_sweeper(opened: &Opened) -> tokio::task::JoinHandle<()> {
     })
 }
 
+/// Keeps the gauge of key pairs near the truth.
+fn spawn_counter(opened: &Opened, metrics: &Arc<Metrics>) -> tokio::task::JoinHandle<()> {
+    let (service, metrics) = (opened.service.clone(), Arc::clone(metrics));
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(COUNT);
+        loop {
+            tick.tick().await;
+            if let Ok(total) = service.total().await {
+                metrics.key_pairs_stored(total);
+            }
+        }
+    })
+}
+
 /// Turns true at the first SIGTERM or SIGINT.
 fn signals() -> Result<watch::Receiver<bool>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -257,5 +273,6 @@ const STARTING: &str = "starting";
 const STOPPING: &str = "stopping";
 const DRAIN: Duration = Duration::from_secs(20);
 const FLUSH: Duration = Duration::from_secs(4);
+const COUNT: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_secs(60);
 const MESSAGE: usize = 256 * 1024;

@@ -171,6 +171,11 @@ impl Service {
         project::run(&self.0, project).await
     }
 
+    /// How many live key pairs all projects hold, for the metrics.
+    pub async fn total(&self) -> Result<u64> {
+        project::total(&self.0).await
+    }
+
     /// Runs a use case in a task of its own, between the two audit points: when the caller goes away the work goes on.
     async fn act<T, F, Fut>(&self, call: Call, action: Action, work: F) -> Result<T>
     where

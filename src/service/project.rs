@@ -87,6 +87,14 @@ pub(super) async fn check_quota(s: &Inner, project: &ProjectId) -> Result<()> {
         .with_resource("keypairs.v1.Project", project.as_str()))
 }
 
+/// How many live pairs all projects hold.
+pub(super) async fn total(s: &Inner) -> Result<u64> {
+    match s.parts.store.note(Note::Total).await? {
+        Noted::Count(count) => Ok(count),
+        Noted::Request(_) => Err(Error::internal("the store answered a count note with something else")),
+    }
+}
+
 async fn count(s: &Inner, project: &ProjectId) -> Result<u64> {
     match s.parts.store.note(Note::Count(project)).await? {
         Noted::Count(count) => Ok(count),
