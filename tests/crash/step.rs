@@ -114,7 +114,7 @@ impl Step {
             Self::Update { request, .. } => {
                 let change = request.key_pair.as_ref().unwrap();
                 match request.update_mask.as_ref().unwrap().paths[0].as_str() {
-                    "name" => after.name.clone_from(&change.name),
+                    "name" => rename(&mut after, &change.name),
                     "labels" => after.labels.clone_from(&change.labels),
                     _ => after.description.clone_from(&change.description),
                 }
@@ -138,6 +138,14 @@ impl Step {
         }
         after
     }
+}
+
+/// The public line of a pair that was made here names the pair.
+fn rename(pair: &mut KeyPair, name: &str) {
+    if let Some(line) = pair.public_key.strip_suffix(&pair.name) {
+        pair.public_key = format!("{line}{name}");
+    }
+    pair.name = name.to_owned();
 }
 
 /// A request that changes one field.
