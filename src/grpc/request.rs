@@ -11,11 +11,11 @@ use crate::model::{
     Description, EncryptionChoice, KeyChoice, KeyPairId, KeyPairName, LOCAL, Labels, ProjectId, RequestId, UserId,
 };
 use crate::secret::SecretText;
-use crate::service::Projects;
 use crate::service::command::{
     By, ClearPrivate, Create, Delete, ExportPrivate, ImportPrivate, ImportPublic, Key, Manner, NewPair, Repeat,
     Undelete, Update,
 };
+use crate::service::{Projects, unfit_format};
 use crate::sshkey::{Algorithm, Curve, Fault, KeyFormat, KeySpec, PrivateKey, PublicKey, check_format};
 
 /// SHA-256 of a whole request: what a request id stands for.
@@ -73,7 +73,8 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
     let format = format(&mut faults, "private_key_format", request.private_key_format);
     let passphrase = passphrase(take(&mut request.passphrase));
     if let (Some(spec), Some(format)) = (spec, format) {
-        faults.key("private_key_format", check_format(spec.algorithm(), format, passphrase.is_some()));
+        let checked = check_format(spec.algorithm(), format, passphrase.is_some());
+        faults.take(checked.map_err(|fault| unfit_format("private_key_format", fault)));
     }
     if !request.generated_by.is_empty() {
         faults.add(not_configured("generated_by", &request.generated_by));
@@ -328,7 +329,8 @@ fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>) -> Option<Enc
     let choice = match pb::EncryptionType::try_from(asked.r#type) {
         Ok(pb::EncryptionType::Unspecified | pb::EncryptionType::Default) if has_key => {
             let message = "a key name or id goes with type KMS only";
-            Err(Violation::new("encryption.kms_key_name", Reason::EncryptionConflict, message))
+            let which = if asked.kms_key_name.is_empty() { "kms_key_id" } else { "kms_key_name" };
+            Err(Violation::new(format!("encryption.{which}"), Reason::EncryptionConflict, message))
         }
         Ok(pb::EncryptionType::Unspecified) => Ok(EncryptionChoice::Unsaid),
         Ok(pb::EncryptionType::Default) => Ok(EncryptionChoice::Default),
