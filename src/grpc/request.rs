@@ -67,7 +67,8 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
         (&request.project_id, &request.name, &request.description, &request.user_id),
         take(&mut request.labels),
     );
-    let spec = spec(&mut faults, request.key_type, request.bits);
+    let rules = new.as_ref().map_or(&projects.default, |new| projects.rules(&new.project));
+    let spec = spec(&mut faults, request.key_type, request.bits, rules.min_rsa_bits);
     let encryption = encryption(&mut faults, request.encryption.as_ref());
     placements(&mut faults, &request.placements, projects);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
@@ -299,7 +300,8 @@ fn labels(faults: &mut Faults, field: &str, raw: std::collections::BTreeMap<Stri
     }
 }
 
-fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
+/// What shall be made. RSA below `least` bits is not made, as it is not taken in.
+fn spec(faults: &mut Faults, key_type: i32, bits: i32, least: u16) -> Option<KeySpec> {
     let bad_bits = |allowed: &str| {
         Err(Violation::new("bits", Reason::KeyBitsUnsupported, format!("this type is made with bits {allowed}, or 0")))
     };
@@ -310,6 +312,7 @@ fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
         (Ok(pb::KeyType::Ecdsa), 384) => Ok(KeySpec::Ecdsa(Curve::P384)),
         (Ok(pb::KeyType::Ecdsa), 521) => Ok(KeySpec::Ecdsa(Curve::P521)),
         (Ok(pb::KeyType::Ecdsa), _) => bad_bits("256, 384 or 521"),
+        (Ok(pb::KeyType::Rsa), 0) if least > 3072 => Ok(KeySpec::Rsa(4096)),
         (Ok(pb::KeyType::Rsa), 0) => Ok(KeySpec::Rsa(3072)),
         (Ok(pb::KeyType::Rsa), 2048) => Ok(KeySpec::Rsa(2048)),
         (Ok(pb::KeyType::Rsa), 3072) => Ok(KeySpec::Rsa(3072)),
@@ -320,7 +323,13 @@ fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
             Err(Violation::new("key_type", Reason::KeyTypeUnsupported, message))
         }
     };
-    faults.take(spec)
+    faults.take(spec.and_then(|spec| match spec {
+        KeySpec::Rsa(bits) if bits < least => {
+            let message = format!("RSA keys of this project must have at least {least} bits");
+            Err(Violation::new("bits", Reason::KeyBitsUnsupported, message))
+        }
+        spec => Ok(spec),
+    }))
 }
 
 fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>) -> Option<EncryptionChoice> {
