@@ -29,7 +29,8 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Undelete) -> Result<Key
 async fn attempt(s: &Inner, key: &Key, command: &Undelete, ticket: &Ticket) -> Result<KeyPair> {
     let pair = read::pair(s, key).await?;
     if pair.state != KeyPairState::Deleted {
-        return Err(name_exists(&pair).with_detail("undelete of a pair that is not deleted"));
+        let error = name_exists(&pair);
+        return Err(Error { message: "the key pair is not deleted: there is nothing to bring back".into(), ..error });
     }
     let mut next = changed(s, &pair);
     next.state = KeyPairState::Active;
