@@ -15,7 +15,7 @@ use crate::service::command::{
     By, ClearPrivate, Create, Delete, ExportPrivate, ImportPrivate, ImportPublic, Key, Manner, NewPair, Repeat,
     Undelete, Update,
 };
-use crate::service::{Projects, unfit_format};
+use crate::service::{ProjectRules, Projects, unfit_format};
 use crate::sshkey::{Algorithm, Curve, Fault, KeyFormat, KeySpec, PrivateKey, PublicKey, check_format};
 
 /// SHA-256 of a whole request: what a request id stands for.
@@ -69,7 +69,7 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
     );
     let rules = new.as_ref().map_or(&projects.default, |new| projects.rules(&new.project));
     let spec = spec(&mut faults, request.key_type, request.bits, rules.min_rsa_bits);
-    let encryption = encryption(&mut faults, request.encryption.as_ref());
+    let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
     let passphrase = passphrase(take(&mut request.passphrase));
@@ -136,7 +136,8 @@ pub(super) fn import_private(
         let message = "private keys with a passphrase are not taken yet: send the key without one";
         faults.add(Violation::new("passphrase", Reason::PassphraseUnsupported, message));
     }
-    let encryption = encryption(&mut faults, request.encryption.as_ref());
+    let rules = new.as_ref().map_or(&projects.default, |new| projects.rules(&new.project));
+    let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
     let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
     faults.done()?;
@@ -332,8 +333,8 @@ fn spec(faults: &mut Faults, key_type: i32, bits: i32, least: u16) -> Option<Key
     }))
 }
 
-fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>) -> Option<EncryptionChoice> {
-    let Some(asked) = asked else { return Some(EncryptionChoice::Unsaid) };
+fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>, rules: &ProjectRules) -> Option<EncryptionChoice> {
+    let Some(asked) = asked else { return faults.take(rules.meant(EncryptionChoice::Unsaid)) };
     let has_key = !asked.kms_key_name.is_empty() || !asked.kms_key_id.is_empty();
     let choice = match pb::EncryptionType::try_from(asked.r#type) {
         Ok(pb::EncryptionType::Unspecified | pb::EncryptionType::Default) if has_key => {
@@ -351,7 +352,7 @@ fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>) -> Option<Enc
             Err(Violation::new("encryption.type", Reason::EncryptionTypeInvalid, message))
         }
     };
-    faults.take(choice)
+    faults.take(choice.and_then(|choice| rules.meant(choice)))
 }
 
 /// Only `local` is there, and naming it changes nothing.
