@@ -1,10 +1,10 @@
 //! ImportPublic: takes in a public key.
 
 use super::call::Call;
-use super::command::{By, ImportPublic, Key};
+use super::command::ImportPublic;
 use super::create::name_exists;
 use super::project::check_quota;
-use super::record::{new_pair, not_found};
+use super::record::new_pair;
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result};
@@ -16,10 +16,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result
     let project = &command.new.project;
     let ticket = match enter(s, call, "ImportPublic", project, command.manner.repeat).await? {
         Entered::First(ticket) => ticket,
-        Entered::Again(id, _) => {
-            let row = read::row(s, &Key { project: project.clone(), by: By::Id(id) }, false).await?;
-            return if row.pair.is_live() { Ok(Some(row.pair)) } else { Err(not_found()) };
-        }
+        Entered::Again(id, _) => return read::again(s, project.clone(), id).await.map(Some),
     };
     if let Some(pair) = taken(s, &command).await? {
         ticket.settle(s, pair.id).await?;

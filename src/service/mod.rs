@@ -44,7 +44,7 @@ use audit::{Action, Audit};
 use call::Call;
 pub use page::Listing;
 pub use project::{Holding, ProjectRules, Projects};
-pub use record::PrivateText;
+pub use record::{PrivateText, unfit_format};
 
 /// The use cases. Cloning is cheap.
 #[derive(Clone)]
