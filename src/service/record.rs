@@ -140,6 +140,12 @@ pub(super) fn refused(field: &str, fault: Fault) -> Error {
     Error::violations(vec![Violation::new(field, fault.reason, fault.message)])
 }
 
+/// What does not fit of a format that came in as `field`: the format, or the passphrase beside it.
+pub fn unfit_format(field: &str, fault: Fault) -> Violation {
+    let field = if fault.reason == Reason::PassphraseUnsupported { "passphrase" } else { field };
+    Violation::new(field, fault.reason, fault.message)
+}
+
 /// What a deleted pair's times are, given the retention.
 pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

@@ -14,6 +14,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::epoch::{Sidecar, judge};
 use super::rows::fatal_of;
@@ -68,19 +69,20 @@ pub(super) fn open(data: &Path, options: &SledOptions, mac: &RowMac, entropy: &d
 }
 
 /// Takes the data directory for this process. sled's own lock is on a file that a compaction swaps, and sled takes it
-/// only when it has opened the file.
+/// only when it has opened the file. A process that is just ending, or a child between fork and exec, may have it a
+/// moment longer.
 fn lock(data: &Path) -> Result<File, Fatal> {
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(data.join(LOCK));
-    let file = file.map_err(io("the file `lock`"))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let held = "another process holds the lock of this data directory: stop it first";
-            Err(Fatal::Io(held.into()))
+    let file = file.map_err(io("the lock of the data directory"))?;
+    for _ in 0..LOCK_TRIES {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+            Err(error) => return Err(io("the lock of the data directory")(error.into())),
         }
-        Err(error) => Err(Fatal::Io(format!("the file `lock` cannot be locked: {error}"))),
     }
+    Err(Fatal::Io("another process holds the lock of this data directory: stop it first".into()))
 }
 
 /// With its parents, for this user alone.
@@ -210,3 +212,5 @@ pub(super) const STORE: &str = "store";
 /// Where a compaction makes the next one.
 pub(super) const FRESH: &str = "store.new";
 const LOCK: &str = "lock";
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);

@@ -116,7 +116,8 @@ async fn the_check_finds_each_planted_fault(bed: &mut Bed) {
     fill(bed).await;
     let mut sound = Rows::new();
     bed.tamper(|rows| sound = rows.clone());
-    let faults: [(&str, fn(&mut Rows)); 14] = [
+    type Fault = fn(&mut Rows);
+    let faults: [(&str, Fault); 14] = [
         ("pair a/", |rows| flip(rows, b'm', id(1), 50)),
         ("pair a/", |rows| drop(rows.remove(b"na\0key-1".as_slice()))),
         ("pair a/", |rows| rows.retain(|key, _| !(key[0] == b'f' && key[1] == b'a'))),
