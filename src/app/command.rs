@@ -139,6 +139,7 @@ async fn verify(config: &Config) -> Result<(), Failure> {
 
 async fn compact(config: &Config) -> Result<(), Failure> {
     existing_data(config)?;
+    super::refuse_half_restored(&config.data_dir)?;
     let mac = super::row_mac(&existing_keyring(config)?)?;
     let (data, options) = (config.data_dir.clone(), super::sled_options(config));
     let work = tokio::task::spawn_blocking(move || sled::compact(&data, options, &mac, &OsEntropy));
@@ -187,14 +188,27 @@ async fn restore(config: &Config, file: &Path) -> Result<(), Failure> {
     let unusable = |error: crate::error::Error| Failure::Damaged(error.message);
     backup::check(&backup_keys(&keyring), open_file).map_err(unusable)?;
     drop(keyring);
-    let opened = quiet_open(config).await?;
+    let mark = config.data_dir.join(super::RESTORING);
+    let marked = |error| Failure::io(&format!("cannot make {}", mark.display()), error);
+    File::create(&mark).and_then(|_| sync_dir(&config.data_dir)).map_err(marked)?;
+    let opened = super::open_any(config, quiet(), Readiness::default()).await?;
     let counted = backup::restore(&backup_keys(&opened.keyring), open_file, &*opened.store).await.map_err(unusable)?;
     opened.close()?;
+    std::fs::remove_file(&mark).and_then(|()| sync_dir(&config.data_dir)).map_err(marked)?;
     print(&format!("{} key pairs restored\n", counted.pairs))
 }
 
 async fn quiet_open(config: &Config) -> Result<super::Opened, Failure> {
-    open(config, Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))), Readiness::default()).await
+    open(config, quiet(), Readiness::default()).await
+}
+
+/// Metrics that nobody reads.
+fn quiet() -> Arc<Metrics> {
+    Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")))
+}
+
+fn sync_dir(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// A command that looks must not make what it looks for.

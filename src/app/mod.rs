@@ -55,8 +55,13 @@ impl Opened {
     }
 }
 
-/// Opens keyring and store and puts the service together.
+/// Opens keyring and store and puts the service together. A store that a restore did not finish is refused.
 pub async fn open(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) -> Result<Opened, Failure> {
+    refuse_half_restored(&config.data_dir)?;
+    open_any(config, metrics, readiness).await
+}
+
+async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) -> Result<Opened, Failure> {
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     make_data_dir(&config.data_dir)?;
     let keyring = Arc::new(open_keyring(config, &clock, &entropy)?);
@@ -139,6 +144,20 @@ fn make_data_dir(path: &Path) -> Result<(), Failure> {
         .mode(0o700)
         .create(path)
         .map_err(|error| Failure::io(&format!("cannot make the data directory {}", path.display()), error))
+}
+
+/// A store that is filled from a backup looks like any other: while a restore runs, and after one that was cut off, a
+/// file says so.
+fn refuse_half_restored(data_dir: &Path) -> Result<(), Failure> {
+    if !data_dir.join(RESTORING).exists() {
+        return Ok(());
+    }
+    let message = format!(
+        "a restore into {} was cut off, or runs still: when it does not, remove `store`, `epoch` and `{RESTORING}` \
+         there and restore again",
+        data_dir.display()
+    );
+    Err(Failure::Damaged(message))
 }
 
 fn has_data(data_dir: &Path) -> bool {
@@ -230,4 +249,6 @@ fn current(keyring: &Keyring, purpose: &str) -> Result<SecretBytes, Failure> {
     versions.remove(&current).ok_or_else(|| Failure::Damaged("the keyring has no active MAC root".to_owned()))
 }
 
+/// There while a restore is not finished.
+const RESTORING: &str = "restoring";
 const QUEUE: usize = 64;
