@@ -3,6 +3,7 @@
 // clippy.toml lets test functions panic; this lets what they call do so too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod backup;
 mod callers;
 mod cli;
 mod config;
