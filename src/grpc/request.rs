@@ -165,7 +165,7 @@ pub(super) fn update(request: pb::UpdateRequest, digest: Digest) -> Result<Updat
         _ => set_fields(&new),
     };
     for path in paths.iter().filter(|path| !UPDATABLE.contains(&path.as_str())) {
-        let message = format!("'{}' cannot be changed: use {}", path.escape_debug(), UPDATABLE.join(", "));
+        let message = format!("'{}' cannot be changed: use {}", shown(path), UPDATABLE.join(", "));
         faults.add(Violation::new("update_mask", Reason::UpdateMaskInvalid, message));
     }
     let wanted = |path: &str| paths.iter().any(|wanted| wanted == path);
@@ -372,9 +372,15 @@ fn placements(faults: &mut Faults, specs: &[pb::PlacementSpec], projects: &Proje
     }
 }
 
+/// A word that could have been meant is told back. Any other text may be anything, a private key in the wrong field too,
+/// and what is told is logged.
+fn shown(word: &str) -> &str {
+    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+    if word.len() <= 32 && word.bytes().all(is_word) { word } else { "(not shown)" }
+}
+
 fn not_configured(field: &str, provider: &str) -> Violation {
-    let shown: String = provider.chars().take(63).collect();
-    let message = format!("no provider '{}' is configured: '{LOCAL}' is always there", shown.escape_debug());
+    let message = format!("no provider '{}' is configured: '{LOCAL}' is always there", shown(provider));
     Violation::new(field, Reason::ProviderNotConfigured, message)
 }
 

@@ -85,11 +85,14 @@ impl Labels {
             faults.push(Violation::new(field, Reason::LabelsInvalid, "there may be at most 20 labels"));
         }
         for (key, value) in labels.iter().take(20) {
-            let path = format!("{field}[{}]", key.chars().take(63).collect::<String>().escape_debug());
+            // A key that is none is not told back: it may be anything, a private key in the wrong field too.
+            let mut path = field.to_owned();
             if key.is_empty() {
-                faults.push(Violation::new(&path, Reason::LabelsInvalid, "the key must not be empty"));
+                faults.push(Violation::new(&path, Reason::LabelsInvalid, "a key must not be empty"));
             } else if let Err(message) = bounded(key, 63) {
-                faults.push(Violation::new(&path, Reason::LabelsInvalid, format!("the key {message}")));
+                faults.push(Violation::new(&path, Reason::LabelsInvalid, format!("a key {message}")));
+            } else {
+                path = format!("{field}[{}]", key.escape_debug());
             }
             if let Err(message) = bounded(value, 127) {
                 faults.push(Violation::new(&path, Reason::LabelsInvalid, format!("the value {message}")));

@@ -5,6 +5,7 @@
 
 mod backup;
 mod callers;
+mod canary;
 mod cli;
 mod config;
 mod conformance_store;
