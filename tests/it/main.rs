@@ -18,6 +18,7 @@ mod integrity;
 mod keyring;
 mod kpe1_vectors;
 mod lifecycle;
+mod lifetime;
 mod races;
 mod refused_starts;
 mod seeded;

@@ -78,7 +78,7 @@ impl Place {
         (output.status.success(), String::from_utf8_lossy(&talk).into_owned())
     }
 
-    fn serve_command(&self, level: &str) -> Command {
+    pub fn serve_command(&self, level: &str) -> Command {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("KEYPAIRS__LOG__LEVEL", level).env("KEYPAIRS__LOG__FORMAT", "json");
         command
@@ -127,15 +127,16 @@ impl Server {
             assert!(Instant::now() < end, "the server neither serves nor ends: {:#?}", server.log());
             std::thread::sleep(Duration::from_millis(10));
         }
-        server.address = server.listener("grpc");
-        server.metrics = server.listener("metrics");
+        server.address = server.listener("grpc").unwrap();
+        server.metrics = server.listener("metrics").unwrap_or_default();
         Ok(server)
     }
 
-    fn listener(&self, name: &str) -> String {
-        let line = self.log().into_iter().find(|line| line.contains(&format!("\"listener\":\"{name}\""))).unwrap();
+    /// `127.0.0.1:PORT` of a listener, if there is one of that name.
+    pub fn listener(&self, name: &str) -> Option<String> {
+        let line = self.log().into_iter().find(|line| line.contains(&format!("\"listener\":\"{name}\"")))?;
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-        value["address"].as_str().unwrap().to_owned()
+        Some(value["address"].as_str().unwrap().to_owned())
     }
 
     /// `127.0.0.1:PORT` of the gRPC listener.
