@@ -1,7 +1,7 @@
 //! `serve`: listeners, readiness, and the graceful stop.
 //!
-//! Order of a stop: NOT_SERVING, health watches end, new calls are refused, calls and their detached work are waited
-//! for (20 s), the store is flushed and closed; the process is gone within 25 s whatever happens.
+//! Order of a stop: NOT_SERVING, health watches end, new calls are refused, connections close, calls and their detached
+//! work are waited for (20 s), the store is flushed and closed; the process is gone within 25 s whatever happens.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub fn serve(config: Config) -> Result<(), Failure> {
 }
 
 async fn run(config: Config) -> Result<(), Failure> {
-    let stop = signals()?;
+    let mut stop = signals()?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let readiness = Readiness::default();
     readiness.hold(STARTING);
@@ -54,24 +54,25 @@ async fn run(config: Config) -> Result<(), Failure> {
     let counter = spawn_counter(&opened, &metrics);
     let stopping = Arc::new(AtomicBool::new(false));
     let server = server(&config, &opened, &metrics, Arc::clone(&stopping))?.add_service(health_service);
-    let mut close = stop.clone();
+    let (close, closed) = tokio::sync::oneshot::channel::<()>();
     let server = match config.server.reflection {
         true => add_reflection(server)?,
         false => server,
     };
     let serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming(listener), async move {
-        let _ = close.wait_for(|stopped| *stopped).await;
+        let _ = closed.await;
     }));
     readiness.clear(STARTING);
     tracing::info!("serving");
 
-    let mut stop = stop;
     let _ = stop.wait_for(|stopped| *stopped).await;
     let deadline = Instant::now() + DRAIN;
     tracing::info!("stopping: no new calls");
     stopping.store(true, Ordering::Relaxed);
     readiness.hold(STOPPING);
     end_watches(&health).await;
+    tokio::time::sleep(NOTICE).await;
+    let _ = close.send(()); // fails only when the server has ended
     let drained = timeout_at(deadline, serving).await;
     if !matches!(drained, Ok(Ok(Ok(())))) {
         tracing::warn!("calls were still under way at the end of the drain time");
@@ -271,6 +272,9 @@ fn signals() -> Result<watch::Receiver<bool>, Failure> {
 const SERVICE: &str = "keypairs.v1.KeyPairs";
 const STARTING: &str = "starting";
 const STOPPING: &str = "stopping";
+/// How long connections stay open for new calls, which are refused: long enough for a balancer to hear NOT_SERVING, and
+/// for callers under load to be told in our words and not by a closed connection.
+const NOTICE: Duration = Duration::from_millis(200);
 const DRAIN: Duration = Duration::from_secs(20);
 const FLUSH: Duration = Duration::from_secs(4);
 const COUNT: Duration = Duration::from_secs(5);

@@ -30,41 +30,29 @@ pub struct House {
     pub service: Service,
     pub clock: Arc<ManualClock>,
     memory: Option<Arc<MemoryStore>>,
-    sled: Option<Arc<SledStore>>,
-    dir: TempDir,
+    _dir: TempDir,
 }
 
 impl House {
     pub fn in_memory() -> Self {
-        let (dir, keyring, clock) = ground();
+        let (_dir, keyring, clock) = ground();
         let memory = Arc::new(MemoryStore::new(mac(&keyring)));
         let service = service(memory.clone(), keyring, clock.clone());
-        Self { service, clock, memory: Some(memory), sled: None, dir }
+        Self { service, clock, memory: Some(memory), _dir }
     }
 
     pub fn on_sled() -> Self {
-        let (dir, keyring, clock) = ground();
+        let (_dir, keyring, clock) = ground();
         let fatal = Arc::new(|fatal| panic!("{fatal}"));
-        let sled = SledStore::open(dir.path(), SledOptions::default(), mac(&keyring), &OsEntropy, fatal);
+        let sled = SledStore::open(_dir.path(), SledOptions::default(), mac(&keyring), &OsEntropy, fatal);
         let sled = Arc::new(sled.unwrap_or_else(|fatal| panic!("{fatal}")));
-        let service = service(sled.clone(), keyring, clock.clone());
-        Self { service, clock, memory: None, sled: Some(sled), dir }
+        let service = service(sled, keyring, clock.clone());
+        Self { service, clock, memory: None, _dir }
     }
 
     /// Changes rows behind the store's back; only in memory.
     pub fn tamper(&self, change: impl FnOnce(&mut Rows)) {
         self.memory.as_ref().unwrap().tamper(change);
-    }
-
-    /// Lets go of the data and hands the directory on.
-    pub fn into_dir(self) -> TempDir {
-        let Self { service, sled, dir, .. } = self;
-        drop(service);
-        if let Some(sled) = sled {
-            sled.close();
-            assert_eq!(Arc::strong_count(&sled), 1, "somebody still holds the store");
-        }
-        dir
     }
 
     pub async fn create(&self, project: &str, name: &str, spec: KeySpec) -> Result<(KeyPair, String)> {

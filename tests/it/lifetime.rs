@@ -29,7 +29,7 @@ async fn a_create_that_nobody_waits_for_is_whole_or_nothing() {
         let mut client = client.clone();
         tasks.push(tokio::spawn(async move {
             let name = format!("pair-{number}");
-            let wait = Duration::from_micros(200 + 40 * (number as u64 % 200));
+            let wait = Duration::from_micros(500 + 400 * (number as u64 % 100));
             let mut request = match number % 20 {
                 0 => tonic::Request::new(wire::create_typed(&name, pb::KeyType::Rsa, 2048)),
                 _ => tonic::Request::new(wire::create(&name)),
@@ -63,7 +63,7 @@ async fn a_create_that_nobody_waits_for_is_whole_or_nothing() {
         assert_eq!(answer.key_pair.as_ref(), Some(pair));
     }
     println!("lifetime: of {rounds} creates {done} were waited for, {} pairs are there", pairs.len());
-    assert!(pairs.len() >= done && done < rounds, "nobody went away in time");
+    assert!(pairs.len() >= done && done > 0 && done < rounds, "everybody went away, or nobody");
     assert!(server.stop().success());
 }
 
