@@ -3,17 +3,15 @@
 // clippy.toml lets test functions panic; this lets what they call do so too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod cli;
 mod config;
+mod conformance_store;
 mod envelope;
 mod keyring;
 mod kpe1_vectors;
+mod layers;
 mod seeded;
 mod server;
 mod service;
 mod sshkey;
 mod telemetry;
-// clippy.toml allows these inside test functions; here the functions beside them are tests too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod cli;
-mod conformance_store;
