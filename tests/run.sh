@@ -91,6 +91,7 @@ run "doc tests" doc_tests
 run "buf lint" buf_lint
 run "grpcurl" python_script grpcurl_all
 run "pages" python_script pages
+run "README" python_script readme
 run "sshd login" python_script sshd_login
 
 nothing_chosen() {

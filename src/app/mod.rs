@@ -2,6 +2,8 @@
 //!
 //! The only place, beside `config`, that names concrete adapters.
 
+#![forbid(unsafe_code)]
+
 pub mod command;
 pub mod failure;
 pub mod operator;

@@ -24,7 +24,7 @@ use crate::grpc::key_pairs::KeyPairsFace;
 use crate::grpc::pb::key_pairs_server::KeyPairsServer;
 use crate::grpc::pb::{self};
 use crate::ready::Readiness;
-use crate::telemetry::{Method, Metrics, metrics_router};
+use crate::telemetry::{Method, Metrics, serve_metrics};
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(config: Config) -> Result<(), Failure> {
@@ -214,8 +214,8 @@ async fn spawn_metrics(config: &Config, metrics: &Arc<Metrics>) -> Result<(), Fa
         }
         Err(failure) => return Err(failure),
     };
-    let router = metrics_router(Arc::clone(metrics));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    // To the end of the process: what a stop looks like is worth seeing.
+    tokio::spawn(serve_metrics(listener, Arc::clone(metrics), std::future::pending()));
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! Steps that several use cases share: a new record, sealing, opening, giving out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
 use super::call::Call;
 use super::command::NewPair;
 use super::pool::Work;
-use crate::clock::{OsEntropy, random};
+use crate::clock::random;
 use crate::envelope::{Identity, KeyCode, inspect};
 use crate::error::{Error, Reason, Result, Violation};
 use crate::kms::KekRef;
@@ -108,9 +109,9 @@ pub(super) async fn give_out(
         let text = key.encode(format, None, comment, &*s.parts.entropy).map_err(|fault| refused("format", fault))?;
         return Ok((key, PrivateText { text, format }));
     };
-    let comment = comment.to_owned();
+    let (comment, entropy) = (comment.to_owned(), Arc::clone(&s.parts.entropy));
     let job = move || {
-        let text = key.encode(format, Some(&passphrase), &comment, &OsEntropy);
+        let text = key.encode(format, Some(&passphrase), &comment, &*entropy);
         (key, text)
     };
     let (key, text) = s.parts.pool.run(Work::Kdf, call, job).await?;
