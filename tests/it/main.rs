@@ -13,6 +13,7 @@ mod envelope;
 mod flipped_bits;
 mod keyring;
 mod kpe1_vectors;
+mod power_loss;
 mod refused_starts;
 mod seeded;
 mod server;
