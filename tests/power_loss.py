@@ -4,8 +4,9 @@
     tests/power_loss.py                      3 images at 64 callers and 2 at 256
     tests/power_loss.py --long               30 and 15
     tests/power_loss.py --images 256:5       5 images at 256 callers
-    tests/power_loss.py --without-filter     a second build, without the seccomp filter: it must LOSE data, at the
-                                             latest after 20 images; exit code 0 says that it did
+    tests/power_loss.py --without fsync      a second build, without the seccomp filter and without the committer's
+                                             own fsync: it must LOSE data; exit code 0 says that it did
+    tests/power_loss.py --without filter     only the filter is taken out; the committer's fsync still stands
 
 Needs root, loop devices, mkfs.ext4 and mount; says so and fails where they are missing. The work itself is
 tests/it/power_loss.rs. $KEYPAIRS_BIN is another build of the server, $KEYPAIRS_SEED repeats a run's choices.
@@ -23,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TEST = "power_loss::what_was_acknowledged_survives_a_power_cut"
 SHORT, LONG = "64:3,256:2", "64:30,256:15"
-WITHOUT_FILTER = "256:20"
+WITHOUT = "256:20"
 
 
 def main():
@@ -32,24 +33,24 @@ def main():
     if missing:
         end(0, 1, f"cannot run here: {missing}")
     environment = dict(os.environ)
-    if options.without_filter:
-        environment["KEYPAIRS_BIN"] = str(build_without_filter())
-        environment["KEYPAIRS_POWER_LOSS"] = options.images or WITHOUT_FILTER
+    if options.without:
+        environment["KEYPAIRS_BIN"] = str(build_without(options.without))
+        environment["KEYPAIRS_POWER_LOSS"] = options.images or WITHOUT
         environment["KEYPAIRS_POWER_LOSS_UNTIL_BAD"] = "1"
     else:
         environment["KEYPAIRS_POWER_LOSS"] = options.images or (LONG if options.long else SHORT)
     code, images, bad = run_images(environment)
-    if options.without_filter:
+    if options.without:
         lost = bad > 0 and code != 0
-        end(int(lost), int(not lost), "without the filter data are lost, and the test sees it" if lost else
-            "without the filter nothing was lost: the test proves nothing, or the filter is not needed any more")
+        told = "data are lost, and the test sees it" if lost else f"nothing was lost in {images} images"
+        end(int(lost), int(not lost), f"without the {options.without}: {told}")
     end(images - bad, bad if bad or code == 0 else 1, f"{images} images, {bad} bad")
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("--without-filter", action="store_true")
+    parser.add_argument("--without", choices=["fsync", "filter"])
     parser.add_argument("--images", metavar="CALLERS:IMAGES,...")
     return parser.parse_args()
 
@@ -84,10 +85,10 @@ def run_images(environment):
     return code, images, bad
 
 
-def build_without_filter():
+def build_without(what):
     """Builds in a folder of its own, so that no other build is ever mistaken for this one."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    folder = target / "without-filter"
+    folder = target / "without"
     if not folder.exists() and (target / "debug").exists():
         # The dependencies are the same: the wrapper concerns this package only.
         (folder / "debug").mkdir(parents=True)
@@ -96,7 +97,7 @@ def build_without_filter():
     environment = {
         **os.environ,
         "CARGO_TARGET_DIR": str(folder),
-        "RUSTC_WORKSPACE_WRAPPER": str(ROOT / "tests" / "without_filter.sh"),
+        "RUSTC_WORKSPACE_WRAPPER": str(ROOT / "tests" / f"without_{what}.sh"),
     }
     subprocess.run(["cargo", "build", "--locked", "--bin", "keypairs"], cwd=ROOT, env=environment, check=True)
     return folder / "debug" / "keypairs"

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -99,13 +99,12 @@ async fn cut_power(callers: usize, rng: &mut StdRng) -> Cut {
     place.configure("[quota]\nkey_pairs_per_project = 1000000\n");
     let server = place.serve_at_level("info,audit=warn");
     let load = Load::start(&server, callers, rng).await;
-    tokio::time::sleep(Duration::from_millis(rng.random_range(500..=4000))).await;
+    load.is_under_way(callers).await;
+    tokio::time::sleep(Duration::from_millis(rng.random_range(0..=3000))).await;
     server.signal("STOP");
     let copied = disk.copy();
     server.kill();
-    let acked = load.end().await;
-    assert!(acked.len() > callers, "too few acknowledged to mean anything: {}", acked.len());
-    Cut { disk: copied, acked }
+    Cut { disk: copied, acked: load.end().await }
 }
 
 /// Starts the server on what the disk held.
@@ -160,6 +159,15 @@ impl Load {
         Self { over, acked, callers: tasks }
     }
 
+    /// Waits until as many pairs are acknowledged as there are callers.
+    async fn is_under_way(&self, callers: usize) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while self.acked.lock().unwrap().len() < callers {
+            assert!(Instant::now() < end, "the callers are not answered");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// After the server's end: everything that it had answered.
     async fn end(self) -> Vec<Acked> {
         self.over.store(true, Ordering::Relaxed);
@@ -173,10 +181,21 @@ impl Load {
 async fn create_all(mut client: Client, mut rng: StdRng, over: Arc<AtomicBool>, acked: Arc<Mutex<Vec<Acked>>>) {
     while !over.load(Ordering::Relaxed) {
         let name = format!("n{:032x}", rng.random::<u128>());
-        let Ok(answer) = step::create(&name, request_id(&mut rng)).send(&mut client).await else { return };
+        let create = fat(step::create(&name, request_id(&mut rng)), &mut rng);
+        let Ok(answer) = create.send(&mut client).await else { return };
         let (id, file) = (answer.pair.unwrap().id, answer.file.unwrap());
         acked.lock().unwrap().push(Acked { id, name, file });
     }
+}
+
+/// With labels of up to 2 KiB: sled begins a new segment every 2 MiB, and cuts around that are of interest.
+fn fat(mut step: step::Step, rng: &mut StdRng) -> step::Step {
+    if let step::Step::Create(request) = &mut step {
+        let labels =
+            (0..rng.random_range(0..20)).map(|key| (format!("k{key}"), format!("{:0100x}", rng.random::<u128>())));
+        request.labels = labels.collect();
+    }
+    step
 }
 
 /// A file with a file system, mounted.
