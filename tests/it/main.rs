@@ -17,6 +17,7 @@ mod keyring;
 mod kpe1_vectors;
 mod layers;
 mod races;
+mod power_loss;
 mod refused_starts;
 mod seeded;
 mod server;
