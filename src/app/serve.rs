@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -58,7 +58,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         true => add_reflection(server)?,
         false => server,
     };
-    let serving = tokio::spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+    let serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming(listener), async move {
         let _ = close.wait_for(|stopped| *stopped).await;
     }));
     readiness.clear(STARTING);
@@ -113,7 +113,6 @@ fn server(
     }
     let face = KeyPairsServer::new(KeyPairsFace::new(opened.service.clone())).max_decoding_message_size(MESSAGE);
     Ok(builder
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .http2_max_header_list_size(16 * 1024)
@@ -159,6 +158,12 @@ async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, Failure>
     Ok(listener)
 }
 
+/// Without nodelay the last piece of an answer waits up to 40 ms for the peer's acknowledgement. The server's own
+/// setting of that name does not reach listeners that are handed to it.
+fn incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
 /// The health service on a port of its own serves nothing else; it is there before the store is open.
 async fn spawn_health(
     config: &Config,
@@ -168,7 +173,7 @@ async fn spawn_health(
 ) -> Result<(), Failure> {
     if let Some(address) = config.health.listen {
         let listener = listen(address, "health").await?;
-        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming(listener)));
     }
     let mut ready = readiness.watch();
     tokio::spawn(async move {

@@ -1,0 +1,134 @@
+//! What must hold after each row.
+
+use std::collections::HashSet;
+
+use keypairs::grpc::pb;
+use prost::Message;
+use tonic::{Code, Status};
+
+use super::{Ask, Row, Told};
+use crate::wire::Wire;
+
+/// A refusal as its caller sees it.
+pub struct Refusal {
+    pub code: Code,
+    pub reason: String,
+    pub message: String,
+    /// Paths and reasons of BadRequest.
+    pub violations: Vec<(String, String)>,
+}
+
+/// Sends a row and checks what is told, and that a refusal changes nothing.
+pub async fn row(wire: &Wire, Row(number, what, ask, told): &Row) {
+    let place = format!("row {number}, {what}");
+    let before = stored(wire, &ask.project).await;
+    let path = format!("/keypairs.v1.KeyPairs/{}", ask.method);
+    let answer = wire.call_with(&path, ask.headers, ask.frames.clone()).await;
+    assert_eq!(answer.header("x-call-id").len(), 32, "{place}: x-call-id");
+    let after = stored(wire, &ask.project).await;
+    match told {
+        Told::Accepted | Told::Line(_) => {
+            assert_eq!(answer.status.code(), Code::Ok, "{place}: {:?}", answer.status);
+            assert_eq!(after.0, before.0 + 1, "{place}: not stored");
+            if let Told::Line(line) = told {
+                assert_eq!(after.1.last().unwrap().public_key, *line, "{place}");
+            }
+        }
+        Told::Refused(code, reason, field) => {
+            let refusal = refusal(&answer.status);
+            let place = format!("{place}: {} {:?}", refusal.message, refusal.violations);
+            assert_eq!((refusal.code, refusal.reason.as_str()), (*code, *reason), "{place}");
+            assert_eq!(refusal.violations.first().map(|(field, _)| field.as_str()), *field, "{place}");
+            assert_eq!(after, before, "{place}: something changed");
+            assert_eq!(answer.body, b"", "{place}");
+            assert_no_secret(&place, ask, &answer.status);
+        }
+    }
+}
+
+/// Takes a refusal apart; it must have the form that every refusal has.
+pub fn refusal(status: &Status) -> Refusal {
+    let wire = tonic_types::Status::decode(status.details()).unwrap();
+    assert_eq!((wire.code, wire.message.as_str()), (status.code() as i32, status.message()));
+    let of_type = |name: &str| {
+        let url = format!("type.googleapis.com/google.rpc.{name}");
+        wire.details.iter().filter(|detail| detail.type_url == url).map(|detail| &detail.value).collect::<Vec<_>>()
+    };
+    let infos = of_type("ErrorInfo");
+    assert_eq!(infos.len(), 1, "exactly one ErrorInfo: {status:?}");
+    let info = tonic_types::pb::ErrorInfo::decode(infos[0].as_slice()).unwrap();
+    assert_eq!(info.domain, "keypairs.v1");
+    let requests = of_type("BadRequest");
+    let violations: Vec<_> = requests
+        .iter()
+        .flat_map(|detail| tonic_types::pb::BadRequest::decode(detail.as_slice()).unwrap().field_violations)
+        .collect();
+    if status.code() == Code::InvalidArgument {
+        assert_eq!((requests.len(), violations.is_empty()), (1, false), "BadRequest: {status:?}");
+    }
+    if let Some(first) = violations.first() {
+        assert_eq!(first.reason, info.reason, "the first violation's reason");
+    }
+    assert!(violations.iter().all(|violation| !violation.description.is_empty()));
+    Refusal {
+        code: status.code(),
+        reason: info.reason,
+        message: status.message().to_owned(),
+        violations: violations.into_iter().map(|violation| (violation.field, violation.reason)).collect(),
+    }
+}
+
+/// What a project holds: GetProject's count, and all pairs with the deleted ones.
+async fn stored(wire: &Wire, project: &str) -> (i64, Vec<pb::KeyPair>) {
+    let project_id = project.to_owned();
+    let holding: pb::GetProjectResponse = wire.ok("GetProject", &pb::GetProjectRequest { project_id }).await;
+    let mut list = pb::ListRequest { project_id: project.into(), show_deleted: true, ..Default::default() };
+    list.page_size = 1000;
+    let page: pb::ListResponse = wire.ok("List", &list).await;
+    assert_eq!((page.next_page_token.as_str(), page.unreadable_ids.len()), ("", 0));
+    (holding.key_pairs, page.key_pairs)
+}
+
+fn assert_no_secret(place: &str, ask: &Ask, status: &Status) {
+    let Some(secret) = &ask.secret else { return };
+    let mut windows = HashSet::new();
+    add_windows(&mut windows, secret);
+    let answer = [status.message().as_bytes(), status.details()].concat();
+    let leak = answer.windows(WINDOW).find(|window| windows.contains(*window));
+    assert!(leak.is_none(), "{place}: the answer holds a part of the secret");
+}
+
+/// Pieces of all secrets that were sent: as they stood, and as hex of what their base64 holds.
+#[derive(Default)]
+pub struct Secrets(HashSet<Vec<u8>>);
+
+impl Secrets {
+    /// Watches for the secret of a row that was refused.
+    pub fn watch(&mut self, Row(.., ask, told): &Row) {
+        if let (Some(secret), Told::Refused(..)) = (&ask.secret, told) {
+            add_windows(&mut self.0, secret);
+        }
+    }
+
+    /// No line of a log holds a piece. Every 4th place is looked at: whoever leaks more than a window and 4 bytes is
+    /// found.
+    pub fn assert_none_in(&self, log: &[String]) {
+        assert!(self.0.len() > 10_000, "secrets were watched for: {}", self.0.len());
+        for line in log {
+            let leak = line.as_bytes().windows(WINDOW).step_by(4).find(|window| self.0.contains(*window));
+            assert!(leak.is_none(), "the log holds a part of a secret: {line}");
+        }
+    }
+}
+
+fn add_windows(windows: &mut HashSet<Vec<u8>>, secret: &str) {
+    let telling = |window: &&[u8]| {
+        let letters: HashSet<u8> = window.iter().copied().collect();
+        letters.len() > WINDOW / 2 && window.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+    };
+    for line in secret.lines() {
+        windows.extend(line.as_bytes().windows(WINDOW).filter(telling).map(<[u8]>::to_vec));
+    }
+}
+
+const WINDOW: usize = 16;
