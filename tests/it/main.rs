@@ -3,6 +3,7 @@
 // clippy.toml lets test functions panic; this lets what they call do so too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod bad_input;
 mod config;
 mod envelope;
 mod keyring;
@@ -12,3 +13,4 @@ mod server;
 mod service;
 mod sshkey;
 mod telemetry;
+mod wire;

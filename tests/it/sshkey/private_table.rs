@@ -148,6 +148,7 @@ fn rsa_numbers() -> Vec<BadKey> {
         (100, "RSA iqmp altered", flipped(IQMP), RsaInconsistent),
         (100, "RSA iqmp over p", iqmp_over_p.file().text(), RsaInconsistent),
         (101, "RSA d over n", d_over_n.file().text(), RsaWeakD),
+        (101, "RSA d tiny", with(D, &[1, 0, 1]), RsaWeakD),
         (103, "RSA e = 3", with(E, &[3]), RsaBadExponent),
         (103, "RSA 1024", with(N, &[0xff; 128]), WeakRsaSize),
         (103, "RSA 16,384", with(N, &[0xff; 2048]), RsaTooLarge),
