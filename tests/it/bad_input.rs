@@ -12,6 +12,7 @@ use keypairs::grpc::pb;
 use prost::Message;
 use tonic::Code;
 
+use crate::refusal::Refusal;
 use crate::server::{Place, Server};
 use crate::wire::{Wire, frame};
 use check::Secrets;
@@ -82,7 +83,7 @@ async fn all_that_is_wrong_is_told_at_once() {
     request.generated_by = "nowhere".into();
     request.request_id = "1".into();
     let answer = wire.call("Create", frame(&request.encode_to_vec())).await;
-    let told = check::refusal(&answer.status);
+    let told = Refusal::of(&answer.status);
     let all: Vec<(&str, &str)> = told.violations.iter().map(|(f, r)| (f.as_str(), r.as_str())).collect();
     let expected = [
         ("project_id", "PROJECT_ID_INVALID"),

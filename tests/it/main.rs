@@ -5,9 +5,11 @@
 
 mod bad_input;
 mod config;
+mod contract;
 mod envelope;
 mod keyring;
 mod kpe1_vectors;
+mod refusal;
 mod seeded;
 mod server;
 mod service;

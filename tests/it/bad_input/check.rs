@@ -3,20 +3,11 @@
 use std::collections::HashSet;
 
 use keypairs::grpc::pb;
-use prost::Message;
 use tonic::{Code, Status};
 
 use super::{Ask, Row, Told};
+use crate::refusal::Refusal;
 use crate::wire::Wire;
-
-/// A refusal as its caller sees it.
-pub struct Refusal {
-    pub code: Code,
-    pub reason: String,
-    pub message: String,
-    /// Paths and reasons of BadRequest.
-    pub violations: Vec<(String, String)>,
-}
 
 /// Sends a row and checks what is told, and that a refusal changes nothing.
 pub async fn row(wire: &Wire, Row(number, what, ask, told): &Row) {
@@ -35,7 +26,7 @@ pub async fn row(wire: &Wire, Row(number, what, ask, told): &Row) {
             }
         }
         Told::Refused(code, reason, field) => {
-            let refusal = refusal(&answer.status);
+            let refusal = Refusal::of(&answer.status);
             let place = format!("{place}: {} {:?}", refusal.message, refusal.violations);
             assert_eq!((refusal.code, refusal.reason.as_str()), (*code, *reason), "{place}");
             assert_eq!(refusal.violations.first().map(|(field, _)| field.as_str()), *field, "{place}");
@@ -43,38 +34,6 @@ pub async fn row(wire: &Wire, Row(number, what, ask, told): &Row) {
             assert_eq!(answer.body, b"", "{place}");
             assert_no_secret(&place, ask, &answer.status);
         }
-    }
-}
-
-/// Takes a refusal apart; it must have the form that every refusal has.
-pub fn refusal(status: &Status) -> Refusal {
-    let wire = tonic_types::Status::decode(status.details()).unwrap();
-    assert_eq!((wire.code, wire.message.as_str()), (status.code() as i32, status.message()));
-    let of_type = |name: &str| {
-        let url = format!("type.googleapis.com/google.rpc.{name}");
-        wire.details.iter().filter(|detail| detail.type_url == url).map(|detail| &detail.value).collect::<Vec<_>>()
-    };
-    let infos = of_type("ErrorInfo");
-    assert_eq!(infos.len(), 1, "exactly one ErrorInfo: {status:?}");
-    let info = tonic_types::pb::ErrorInfo::decode(infos[0].as_slice()).unwrap();
-    assert_eq!(info.domain, "keypairs.v1");
-    let requests = of_type("BadRequest");
-    let violations: Vec<_> = requests
-        .iter()
-        .flat_map(|detail| tonic_types::pb::BadRequest::decode(detail.as_slice()).unwrap().field_violations)
-        .collect();
-    if status.code() == Code::InvalidArgument {
-        assert_eq!((requests.len(), violations.is_empty()), (1, false), "BadRequest: {status:?}");
-    }
-    if let Some(first) = violations.first() {
-        assert_eq!(first.reason, info.reason, "the first violation's reason");
-    }
-    assert!(violations.iter().all(|violation| !violation.description.is_empty()));
-    Refusal {
-        code: status.code(),
-        reason: info.reason,
-        message: status.message().to_owned(),
-        violations: violations.into_iter().map(|violation| (violation.field, violation.reason)).collect(),
     }
 }
 
