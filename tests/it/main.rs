@@ -7,6 +7,7 @@ mod bad_input;
 mod config;
 mod contract;
 mod envelope;
+mod errors;
 mod keyring;
 mod kpe1_vectors;
 mod refusal;
