@@ -35,6 +35,17 @@ async fn what_is_right_is_answered_and_nothing_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_ensure_would_find_is_shown() {
+    let mut world = World::new().await;
+    let made = world.make("web").await;
+    let dry = create_with("web", |request| (request.validate_only, request.ensure) = (true, true));
+    assert_eq!(world.client.create(dry).await.unwrap().into_inner().key_pair.take().unwrap(), made);
+    let public = import_public("web", &made.public_key);
+    let dry = pb::ImportPublicRequest { validate_only: true, ensure: true, ..public };
+    assert_eq!(world.client.import_public(dry).await.unwrap().into_inner().key_pair.unwrap(), made);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_call_itself_would_be_refused_for_is_told() {
     let mut world = World::configured("[projects.full]\nkey_pairs = 1\n").await;
     let (made, (line, file)) = (world.make("web").await, new_key());
