@@ -10,6 +10,7 @@ use keypairs::sshkey::{Curve, KeySpec};
 use keypairs::store::memory::Rows;
 
 use crate::conformance_store::tamper;
+use crate::crash::is_long;
 use crate::house::{House, by_id, by_name, row_key};
 use crate::server::{Place, reason};
 use crate::wire;
@@ -22,7 +23,7 @@ async fn no_flipped_bit_of_a_sealed_half_opens() {
     for (number, tenant) in street.tenants.iter().enumerate() {
         let key = tenant.row(ENVELOPE);
         let length = street.value(&key).len();
-        let step = if wire::is_long() || number % 7 == 3 { 1 } else { NINTH };
+        let step = if is_long() || number % 7 == 3 { 1 } else { NINTH };
         for bit in (0..length * 8).step_by(step) {
             street.house.tamper(|rows| flip(rows, &key, bit));
             let error = street.export_refused(tenant, &format!("bit {bit} of {length} bytes")).await;
@@ -51,7 +52,7 @@ async fn no_flipped_bit_of_a_metadata_row_is_believed() {
     let (began, mut bits) = (Instant::now(), 0);
     for (number, tenant) in street.tenants.iter().step_by(2).take(20).enumerate() {
         let key = tenant.row(PAIR);
-        let step = if wire::is_long() || number % 5 == 4 { 1 } else { NINTH };
+        let step = if is_long() || number % 5 == 4 { 1 } else { NINTH };
         for bit in (0..street.value(&key).len() * 8).step_by(step) {
             street.house.tamper(|rows| flip(rows, &key, bit));
             street.row_refused(tenant, &format!("bit {bit}")).await;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod bad_input;
+mod backup;
 mod callers;
 mod cli;
 mod config;
@@ -23,6 +24,8 @@ mod layers;
 mod power_loss;
 mod races;
 mod refusal;
+mod lifecycle;
+mod races;
 mod refused_starts;
 mod seeded;
 mod server;

@@ -4,14 +4,10 @@ use keypairs::grpc::pb;
 use keypairs::grpc::pb::key_pairs_client::KeyPairsClient;
 use tonic::transport::Channel;
 
+use crate::crash::is_long;
 use crate::server::Server;
 
 pub type Client = KeyPairsClient<Channel>;
-
-/// Whether the full numbers are wanted: `KEYPAIRS_LONG=1`.
-pub fn is_long() -> bool {
-    std::env::var_os("KEYPAIRS_LONG").is_some_and(|value| value == "1")
-}
 
 /// The number of rounds: full when that is wanted, else short.
 pub fn rounds(short: usize, full: usize) -> usize {

@@ -249,7 +249,8 @@ fn gather(orders: &Receiver<Order>, waiting: &mut Vec<Waiting>) -> Option<Order>
     None
 }
 
-fn batch(writes: &Writes) -> sled::Batch {
+/// Writes as sled takes them.
+pub(super) fn batch(writes: &Writes) -> sled::Batch {
     let mut batch = sled::Batch::default();
     for (key, value) in writes {
         match value {

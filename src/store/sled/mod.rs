@@ -5,6 +5,7 @@
 //! What cannot be answered for is told once as a [`Fatal`]; the process must end then, this module does not end it.
 
 mod committer;
+mod compact;
 mod disk;
 mod epoch;
 mod export;
@@ -16,6 +17,7 @@ mod stats;
 mod watch;
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -31,6 +33,7 @@ use gate::Gate;
 use rows::{Rows, unavailable};
 use watch::{Board, Watchdog};
 
+pub use compact::{Compacted, compact};
 pub use stats::{GroupObserver, StoreStats, StoreTotals};
 
 use super::read::{self, Walk};
@@ -118,6 +121,8 @@ struct Shared {
     board: Arc<Board>,
     alarm: Alarm,
     stats: Arc<StoreStats>,
+    /// Goes after `db`.
+    _lock: File,
 }
 
 /// Tells of the first fatal event, and only of that.
@@ -150,6 +155,7 @@ impl SledStore {
         on_fatal: OnFatal,
     ) -> Result<Self, Fatal> {
         let opened = open::open(data, &options, &mac, entropy)?;
+        let lock = opened.lock.try_clone().map_err(|e| Fatal::Io(e.to_string()))?;
         let alarm = Alarm::new(on_fatal);
         let board = Arc::new(Board::new());
         let shared = Arc::new(Shared {
@@ -159,6 +165,7 @@ impl SledStore {
             board: board.clone(),
             alarm: alarm.clone(),
             stats: Arc::default(),
+            _lock: lock,
         });
         let watchdog = Watchdog::start(board, options.work_limit, move |age| {
             alarm.raise(Fatal::Stuck(format!("work has been going on for {} s", age.as_secs())));
