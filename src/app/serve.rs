@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -51,6 +51,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let opened = super::open(&config, Arc::clone(&metrics), readiness.clone()).await?;
     let admin = operator::spawn(&config.data_dir, &opened)?;
     let sweeper = spawn_sweeper(&opened);
+    let counter = spawn_counter(&opened, &metrics);
     let stopping = Arc::new(AtomicBool::new(false));
     let server = server(&config, &opened, &metrics, Arc::clone(&stopping))?.add_service(health_service);
     let mut close = stop.clone();
@@ -58,7 +59,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         true => add_reflection(server)?,
         false => server,
     };
-    let serving = tokio::spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+    let serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming(listener), async move {
         let _ = close.wait_for(|stopped| *stopped).await;
     }));
     readiness.clear(STARTING);
@@ -76,6 +77,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         tracing::warn!("calls were still under way at the end of the drain time");
     }
     sweeper.abort();
+    counter.abort();
     admin.abort();
     close_store(opened, deadline).await
 }
@@ -113,7 +115,6 @@ fn server(
     }
     let face = KeyPairsServer::new(KeyPairsFace::new(opened.service.clone())).max_decoding_message_size(MESSAGE);
     Ok(builder
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .http2_max_header_list_size(16 * 1024)
@@ -159,6 +160,12 @@ async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, Failure>
     Ok(listener)
 }
 
+/// Without Nagle's delay: an answer is several small writes, and the second would wait for the caller's delayed ACK,
+/// 40 ms. The builder's own setting is not heeded for a listener that is handed in.
+fn incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
 /// The health service on a port of its own serves nothing else; it is there before the store is open.
 async fn spawn_health(
     config: &Config,
@@ -168,7 +175,7 @@ async fn spawn_health(
 ) -> Result<(), Failure> {
     if let Some(address) = config.health.listen {
         let listener = listen(address, "health").await?;
-        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming(listener)));
     }
     let mut ready = readiness.watch();
     tokio::spawn(async move {
@@ -228,6 +235,20 @@ fn spawn_sweeper(opened: &Opened) -> tokio::task::JoinHandle<()> {
     })
 }
 
+/// Keeps the gauge of key pairs near the truth.
+fn spawn_counter(opened: &Opened, metrics: &Arc<Metrics>) -> tokio::task::JoinHandle<()> {
+    let (service, metrics) = (opened.service.clone(), Arc::clone(metrics));
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(COUNT);
+        loop {
+            tick.tick().await;
+            if let Ok(total) = service.total().await {
+                metrics.key_pairs_stored(total);
+            }
+        }
+    })
+}
+
 /// Turns true at the first SIGTERM or SIGINT.
 fn signals() -> Result<watch::Receiver<bool>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -252,5 +273,6 @@ const STARTING: &str = "starting";
 const STOPPING: &str = "stopping";
 const DRAIN: Duration = Duration::from_secs(20);
 const FLUSH: Duration = Duration::from_secs(4);
+const COUNT: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_secs(60);
 const MESSAGE: usize = 256 * 1024;

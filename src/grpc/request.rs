@@ -11,11 +11,11 @@ use crate::model::{
     Description, EncryptionChoice, KeyChoice, KeyPairId, KeyPairName, LOCAL, Labels, ProjectId, RequestId, UserId,
 };
 use crate::secret::SecretText;
-use crate::service::Projects;
 use crate::service::command::{
     By, ClearPrivate, Create, Delete, ExportPrivate, ImportPrivate, ImportPublic, Key, Manner, NewPair, Repeat,
     Undelete, Update,
 };
+use crate::service::{ProjectRules, Projects, unfit_format};
 use crate::sshkey::{Algorithm, Curve, Fault, KeyFormat, KeySpec, PrivateKey, PublicKey, check_format};
 
 /// SHA-256 of a whole request: what a request id stands for.
@@ -67,13 +67,15 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
         (&request.project_id, &request.name, &request.description, &request.user_id),
         take(&mut request.labels),
     );
-    let spec = spec(&mut faults, request.key_type, request.bits);
-    let encryption = encryption(&mut faults, request.encryption.as_ref());
+    let rules = new.as_ref().map_or(&projects.default, |new| projects.rules(&new.project));
+    let spec = spec(&mut faults, request.key_type, request.bits, rules.min_rsa_bits);
+    let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
     let passphrase = passphrase(take(&mut request.passphrase));
     if let (Some(spec), Some(format)) = (spec, format) {
-        faults.key("private_key_format", check_format(spec.algorithm(), format, passphrase.is_some()));
+        let checked = check_format(spec.algorithm(), format, passphrase.is_some());
+        faults.take(checked.map_err(|fault| unfit_format("private_key_format", fault)));
     }
     if !request.generated_by.is_empty() {
         faults.add(not_configured("generated_by", &request.generated_by));
@@ -134,7 +136,8 @@ pub(super) fn import_private(
         let message = "private keys with a passphrase are not taken yet: send the key without one";
         faults.add(Violation::new("passphrase", Reason::PassphraseUnsupported, message));
     }
-    let encryption = encryption(&mut faults, request.encryption.as_ref());
+    let rules = new.as_ref().map_or(&projects.default, |new| projects.rules(&new.project));
+    let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
     let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
     faults.done()?;
@@ -298,7 +301,8 @@ fn labels(faults: &mut Faults, field: &str, raw: std::collections::BTreeMap<Stri
     }
 }
 
-fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
+/// What shall be made. RSA below `least` bits is not made, as it is not taken in.
+fn spec(faults: &mut Faults, key_type: i32, bits: i32, least: u16) -> Option<KeySpec> {
     let bad_bits = |allowed: &str| {
         Err(Violation::new("bits", Reason::KeyBitsUnsupported, format!("this type is made with bits {allowed}, or 0")))
     };
@@ -309,6 +313,7 @@ fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
         (Ok(pb::KeyType::Ecdsa), 384) => Ok(KeySpec::Ecdsa(Curve::P384)),
         (Ok(pb::KeyType::Ecdsa), 521) => Ok(KeySpec::Ecdsa(Curve::P521)),
         (Ok(pb::KeyType::Ecdsa), _) => bad_bits("256, 384 or 521"),
+        (Ok(pb::KeyType::Rsa), 0) if least > 3072 => Ok(KeySpec::Rsa(4096)),
         (Ok(pb::KeyType::Rsa), 0) => Ok(KeySpec::Rsa(3072)),
         (Ok(pb::KeyType::Rsa), 2048) => Ok(KeySpec::Rsa(2048)),
         (Ok(pb::KeyType::Rsa), 3072) => Ok(KeySpec::Rsa(3072)),
@@ -319,16 +324,23 @@ fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
             Err(Violation::new("key_type", Reason::KeyTypeUnsupported, message))
         }
     };
-    faults.take(spec)
+    faults.take(spec.and_then(|spec| match spec {
+        KeySpec::Rsa(bits) if bits < least => {
+            let message = format!("RSA keys of this project must have at least {least} bits");
+            Err(Violation::new("bits", Reason::KeyBitsUnsupported, message))
+        }
+        spec => Ok(spec),
+    }))
 }
 
-fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>) -> Option<EncryptionChoice> {
-    let Some(asked) = asked else { return Some(EncryptionChoice::Unsaid) };
+fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>, rules: &ProjectRules) -> Option<EncryptionChoice> {
+    let Some(asked) = asked else { return faults.take(rules.meant(EncryptionChoice::Unsaid)) };
     let has_key = !asked.kms_key_name.is_empty() || !asked.kms_key_id.is_empty();
     let choice = match pb::EncryptionType::try_from(asked.r#type) {
         Ok(pb::EncryptionType::Unspecified | pb::EncryptionType::Default) if has_key => {
             let message = "a key name or id goes with type KMS only";
-            Err(Violation::new("encryption.kms_key_name", Reason::EncryptionConflict, message))
+            let which = if asked.kms_key_name.is_empty() { "kms_key_id" } else { "kms_key_name" };
+            Err(Violation::new(format!("encryption.{which}"), Reason::EncryptionConflict, message))
         }
         Ok(pb::EncryptionType::Unspecified) => Ok(EncryptionChoice::Unsaid),
         Ok(pb::EncryptionType::Default) => Ok(EncryptionChoice::Default),
@@ -340,7 +352,7 @@ fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>) -> Option<Enc
             Err(Violation::new("encryption.type", Reason::EncryptionTypeInvalid, message))
         }
     };
-    faults.take(choice)
+    faults.take(choice.and_then(|choice| rules.meant(choice)))
 }
 
 /// Only `local` is there, and naming it changes nothing.

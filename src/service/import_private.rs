@@ -1,7 +1,7 @@
 //! ImportPrivate: takes in a private key, as a new pair or as the private half of a pair that has none.
 
 use super::call::Call;
-use super::command::{By, ImportPrivate, Key};
+use super::command::ImportPrivate;
 use super::import_public::check_key_is_new;
 use super::pool::Work;
 use super::project::check_quota;
@@ -19,10 +19,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPrivate) -> Resul
     let (mode, choice) = s.parts.projects.rules(&project).encryption(command.encryption.clone())?;
     let ticket = match enter(s, call, "ImportPrivate", &project, command.manner.repeat).await? {
         Entered::First(ticket) => ticket,
-        Entered::Again(id, _) => {
-            let row = read::row(s, &Key { project, by: By::Id(id) }, false).await?;
-            return if row.pair.is_live() { Ok(Some(row.pair)) } else { Err(not_found()) };
-        }
+        Entered::Again(id, _) => return read::again(s, project, id).await.map(Some),
     };
     let command = prove(s, call, command).await?;
     let kek = s.parts.envelope.resolve(&choice).await?;
@@ -77,9 +74,10 @@ async fn make(
     ticket: &Ticket,
     sealing: (EncryptionMode, &KekRef),
 ) -> Result<Option<KeyPair>> {
-    check_key_is_new(s, &command.new.project, command.key.public()).await?;
-    check_quota(s, &command.new.project).await?;
     if command.manner.validate_only {
+        // What the commit checks otherwise.
+        check_key_is_new(s, &command.new.project, command.key.public()).await?;
+        check_quota(s, &command.new.project).await?;
         return Ok(None);
     }
     let public = command.key.public().clone();

@@ -46,7 +46,7 @@ use audit::{Action, Audit};
 use call::Call;
 pub use page::Listing;
 pub use project::{Holding, ProjectRules, Projects};
-pub use record::PrivateText;
+pub use record::{PrivateText, unfit_format};
 
 /// The use cases. Cloning is cheap.
 #[derive(Clone)]
@@ -171,6 +171,11 @@ impl Service {
     /// What a project holds and may hold.
     pub async fn project(&self, project: &ProjectId) -> Result<Holding> {
         project::run(&self.0, project).await
+    }
+
+    /// How many live key pairs all projects hold, for the metrics.
+    pub async fn total(&self) -> Result<u64> {
+        project::total(&self.0).await
     }
 
     /// Runs a use case in a task of its own, between the two audit points: when the caller goes away the work goes on.

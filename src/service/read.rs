@@ -4,7 +4,7 @@ use super::Inner;
 use super::command::{By, Key};
 use super::record::not_found;
 use crate::error::{Error, Reason, Result};
-use crate::model::{KeyPair, KeyPairState};
+use crate::model::{KeyPair, KeyPairId, KeyPairState, ProjectId};
 use crate::store::{Lookup, Row};
 
 /// The pair, deleted ones (by id) too.
@@ -22,6 +22,12 @@ pub(super) async fn row(s: &Inner, key: &Key, with_envelope: bool) -> Result<Row
         Some(row) if !is_due(s, &row.pair) => Ok(row),
         _ => Err(not_found()),
     }
+}
+
+/// What a repeated call answers: the pair as it is now, as long as it is not deleted.
+pub(super) async fn again(s: &Inner, project: ProjectId, id: KeyPairId) -> Result<KeyPair> {
+    let pair = pair(s, &Key { project, by: By::Id(id) }).await?;
+    if pair.is_live() { Ok(pair) } else { Err(not_found()) }
 }
 
 /// The row of a pair that is not deleted.

@@ -8,7 +8,7 @@ use super::call::Call;
 use super::command::NewPair;
 use super::pool::Work;
 use crate::clock::random;
-use crate::envelope::{Identity, KeyCode};
+use crate::envelope::{Identity, KeyCode, inspect};
 use crate::error::{Error, Reason, Result, Violation};
 use crate::kms::KekRef;
 use crate::model::{
@@ -79,8 +79,21 @@ pub(super) async fn seal(
 /// Opens the private half of a pair; its public half is computed anew and must be the pair's.
 pub(super) async fn open(s: &Inner, pair: &KeyPair, envelope: &[u8]) -> Result<PrivateKey> {
     let Some(sealed_by) = &pair.sealed_by else { return Err(no_private_key(pair)) };
-    let compact = s.parts.envelope.open(envelope, &identity(pair, sealed_by.mode)).await?;
+    let opened = s.parts.envelope.open(envelope, &identity(pair, sealed_by.mode)).await;
+    // What a back end says of a key that the row does not name is no answer: the envelope was changed.
+    let compact = match opened {
+        Err(_) if !names_key(envelope, sealed_by) => return Err(corrupt(pair.id, "its key is not the record's")),
+        opened => opened?,
+    };
     PrivateKey::from_compact(&pair.public, compact.expose()).ok_or_else(|| corrupt(pair.id, "opened to another key"))
+}
+
+/// Whether one of the envelope's wraps is under the key that the row names. One that cannot be read has said so itself.
+fn names_key(envelope: &[u8], by: &SealedBy) -> bool {
+    let is_it = |kek: &KekRef| {
+        kek.backend == by.backend && kek.name == by.key_name && kek.id == by.key_id && kek.version == by.key_version
+    };
+    inspect(envelope).map_or(true, |header| header.wraps.iter().any(|wrap| is_it(&wrap.kek)))
 }
 
 /// Gives a private half out; one with a passphrase on the pool, because its KDF is slow by purpose.
@@ -126,6 +139,12 @@ pub(super) fn corrupt(id: KeyPairId, detail: &str) -> Error {
 /// A fault of key text, as a refusal of the field it came in.
 pub(super) fn refused(field: &str, fault: Fault) -> Error {
     Error::violations(vec![Violation::new(field, fault.reason, fault.message)])
+}
+
+/// What does not fit of a format that came in as `field`: the format, or the passphrase beside it.
+pub fn unfit_format(field: &str, fault: Fault) -> Violation {
+    let field = if fault.reason == Reason::PassphraseUnsupported { "passphrase" } else { field };
+    Violation::new(field, fault.reason, fault.message)
 }
 
 /// What a deleted pair's times are, given the retention.

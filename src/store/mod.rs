@@ -50,6 +50,8 @@ pub struct Row {
 pub enum Note<'a> {
     /// How many live pairs a project holds.
     Count(&'a ProjectId),
+    /// How many live pairs all projects hold.
+    Total,
     /// What a request id was used for.
     Request(&'a RequestKey),
 }

@@ -3,15 +3,24 @@
 // clippy.toml lets test functions panic; this lets what they call do so too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod callers;
 mod cli;
 mod config;
 mod conformance_store;
+#[path = "../crash.rs"]
+mod crash;
 mod envelope;
+mod flipped_bits;
+mod house;
+mod integrity;
 mod keyring;
 mod kpe1_vectors;
 mod layers;
+mod races;
+mod refused_starts;
 mod seeded;
 mod server;
 mod service;
 mod sshkey;
 mod telemetry;
+mod wire;

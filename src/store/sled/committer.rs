@@ -174,7 +174,8 @@ impl Committer {
         let row = shared.mac.seal_head(head).map_err(|e| Fatal::Damaged(e.to_string()))?;
         writes.insert(keys::head(), Some(row));
 
-        shared.gate.begin(writes.keys().map(Vec::as_slice));
+        let before = writes.keys().map(|key| Ok((key.clone(), caught(|| shared.db.get(key))?)));
+        shared.gate.begin(before.collect::<Result<_, Fatal>>()?);
         caught(|| shared.db.apply_batch(batch(&writes)))?;
         let began = Instant::now();
         caught(|| shared.db.flush())?;

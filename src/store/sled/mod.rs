@@ -1,7 +1,7 @@
 //! The store on sled 0.34.7, driven the one way in which it keeps its promises (docs/FORMAT.md).
 //!
-//! Promise: the port's. One thread writes, flushes and fsyncs (`committer.rs`); readers read inline and wait for a
-//! group in flight only when they touched it (`gate.rs`); nobody else writes or flushes, because sled deadlocks.
+//! Promise: the port's. One thread writes, flushes and fsyncs (`committer.rs`); readers read inline, and of a group in
+//! flight they see the rows from before it (`gate.rs`); nobody else writes or flushes, because sled deadlocks.
 //! What cannot be answered for is told once as a [`Fatal`]; the process must end then, this module does not end it.
 
 mod committer;
@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use committer::Order;
-use gate::{Gate, Verdict};
+use gate::Gate;
 use rows::{Rows, unavailable};
 use watch::{Board, Watchdog};
 
@@ -188,20 +188,13 @@ impl SledStore {
         }
     }
 
-    /// Has something read, until what it read is durable and of one moment.
-    async fn settled<T>(&self, read: impl Fn(&Rows<'_>) -> Result<T> + Send + Sync) -> Result<T> {
-        let Shared { db, board, alarm, gate, .. } = &*self.shared;
+    /// Has something read from single rows that are durable and of one moment.
+    fn settled<T>(&self, read: impl Fn(&Rows<'_>) -> Result<T>) -> Result<T> {
         for _ in 0..READ_TRIES {
-            let look = gate.look();
-            let (found, verdict) = {
-                let rows = Rows::new(db, board, alarm);
-                let rows = if look.is_busy() { rows.noting(gate) } else { rows };
-                (read(&rows), gate.verdict(look, &rows.into_seen()))
-            };
-            match verdict {
-                Verdict::Stands => return found,
-                Verdict::Again => {}
-                Verdict::Wait(group) => self.durable(group).await?,
+            let look = self.shared.gate.look();
+            let found = read(&self.shared.rows().before(look.before()));
+            if self.shared.gate.stands(&look) {
+                return found;
             }
         }
         Err(unavailable("a read met a new group of commits each time"))
@@ -263,11 +256,16 @@ impl Drop for SledStore {
 #[async_trait]
 impl Store for SledStore {
     async fn get(&self, lookup: Lookup<'_>, with_envelope: bool) -> Result<Option<Row>> {
-        self.settled(|rows| read::find(rows, &self.shared.mac, &lookup, with_envelope)).await
+        self.settled(|rows| read::find(rows, &self.shared.mac, &lookup, with_envelope))
     }
 
     async fn note(&self, note: Note<'_>) -> Result<Noted> {
-        self.settled(|rows| read::note(rows, &self.shared.mac, &note)).await
+        if let Note::Total = note {
+            let total = read::note(&self.shared.rows(), &self.shared.mac, &note);
+            self.durable(self.shared.gate.newest()).await?;
+            return total;
+        }
+        self.settled(|rows| read::note(rows, &self.shared.mac, &note))
     }
 
     async fn scan(&self, query: Query<'_>, limit: Limit) -> Result<Page> {

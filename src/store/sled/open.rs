@@ -12,6 +12,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::epoch::{Sidecar, judge};
 use super::rows::fatal_of;
@@ -66,11 +67,18 @@ fn refuse_missing(folder: &Path, known: Option<Head>) -> Result<(), Fatal> {
     if folder.join("db").exists() { Ok(()) } else { judge(None, false, known).map_err(Fatal::Damaged) }
 }
 
-/// sled holds this lock while it is open; before we touch a file of its, nobody else may have it.
+/// sled holds this lock while it is open; before we touch a file of its, nobody else may have it. A process that is
+/// just ending, or a child between fork and exec, may have it a moment longer.
 fn refuse_held(folder: &Path) -> Result<(), Fatal> {
     let Ok(log) = File::open(folder.join("db")) else { return Ok(()) };
-    let held = "another process holds the lock of this data directory: stop it first";
-    rustix::fs::flock(&log, FlockOperation::NonBlockingLockExclusive).map_err(|_| Fatal::Io(held.into()))
+    for _ in 0..LOCK_TRIES {
+        match rustix::fs::flock(&log, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+            Err(error) => return Err(io("the lock of the data directory")(error.into())),
+        }
+    }
+    Err(Fatal::Io("another process holds the lock of this data directory: stop it first".into()))
 }
 
 /// sled does not open with one of these, left by a crash; it is only a cache of the log (sled #1527).
@@ -174,3 +182,6 @@ fn make_head(db: &sled::Db, file: &File, mac: &RowMac, entropy: &dyn Entropy) ->
 fn io(what: &'static str) -> impl Fn(std::io::Error) -> Fatal {
     move |error| Fatal::Io(format!("{what}: {error}"))
 }
+
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);

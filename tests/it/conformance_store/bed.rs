@@ -80,8 +80,8 @@ impl Bed {
 }
 
 /// Opens sled as the store does, and writes what the change changed.
-pub(super) fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
-    let db = sled::Config::new().path(folder).segment_size(2 << 20).open().unwrap();
+pub fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
+    let db = open_raw(folder);
     let before: Rows = db.iter().map(|row| row.map(|(k, v)| (k.to_vec(), v.to_vec())).unwrap()).collect();
     let mut after = before.clone();
     change(&mut after);
@@ -92,6 +92,18 @@ pub(super) fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
         db.insert(key.as_slice(), value.as_slice()).unwrap();
     }
     db.flush().unwrap();
+}
+
+/// A child of another test, between fork and exec, may hold the lock a moment longer.
+fn open_raw(folder: &Path) -> sled::Db {
+    let config = sled::Config::new().path(folder).segment_size(2 << 20);
+    for _ in 0..50 {
+        match config.open() {
+            Ok(db) => return db,
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+        }
+    }
+    config.open().unwrap()
 }
 
 pub(super) fn open(data: &Path) -> Result<SledStore, Fatal> {
