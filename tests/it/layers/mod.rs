@@ -150,7 +150,30 @@ fn files_are_small() {
     let mut sizes: Vec<usize> = sources().iter().map(|source| source.code.len()).collect();
     sizes.sort_unstable();
     let (median, high) = (sizes[sizes.len() / 2], sizes[sizes.len() * 9 / 10]);
+    println!("files: median {median}, 9 of 10 below {high}, largest {}", sizes[sizes.len() - 1]);
     assert!(median <= 120 && high <= 250, "code lines of files: median {median} of 120, 9 of 10 below {high} of 250");
+}
+
+#[test]
+fn functions_are_small() {
+    let (mut sizes, mut faults) = (Vec::new(), Vec::new());
+    for source in sources() {
+        for (line, size) in source.functions() {
+            if size > FUNCTION_LIMIT {
+                faults.push(format!(
+                    "{}: {size} lines, and may have {FUNCTION_LIMIT}: find the missing idea",
+                    source.at(line)
+                ));
+            }
+            sizes.push(size);
+        }
+    }
+    none(&faults);
+    sizes.sort_unstable();
+    let (median, high) = (sizes[sizes.len() / 2], sizes[sizes.len() * 9 / 10]);
+    println!("functions: {}, median {median}, 9 of 10 below {high}, longest {}", sizes.len(), sizes[sizes.len() - 1]);
+    assert!(sizes.len() > 500, "only {} functions: they are not found", sizes.len());
+    assert!(median <= 8 && high <= 22, "lines of functions: median {median} of 8, 9 of 10 below {high} of 22");
 }
 
 #[test]
@@ -262,3 +285,4 @@ fn first((name, _): (String, String)) -> String {
 }
 
 const FILE_LIMIT: usize = 400;
+const FUNCTION_LIMIT: usize = 60;

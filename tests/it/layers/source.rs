@@ -41,6 +41,13 @@ impl Source {
         self.code.iter().filter(move |(_, line)| words(line, word).next().is_some()).map(|(at, line)| (*at, &**line))
     }
 
+    /// Its functions with a body: first line, and how many code lines from signature to closing brace.
+    pub fn functions(&self) -> Vec<(usize, usize)> {
+        let starts = |line: &str| words(line, "fn").next().is_some_and(|rest| rest.starts_with(' '));
+        let begins = self.code.iter().enumerate().filter(|(_, (_, line))| starts(line)).map(|(index, _)| index);
+        begins.filter_map(|index| Some((self.code[index].0, length(&self.code[index..])?))).collect()
+    }
+
     /// The modules of the crate that it names as `ROOT::MODULE`, each with its first line.
     pub fn imports(&self, root: &str) -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();
@@ -53,6 +60,23 @@ impl Source {
         }
         found
     }
+}
+
+/// Lines up to the brace that closes the first one opened; `None` for a signature alone.
+fn length(code: &[(usize, String)]) -> Option<usize> {
+    let mut depth = 0;
+    for (index, (_, line)) in code.iter().enumerate() {
+        for c in line.chars() {
+            match c {
+                ';' if depth == 0 && line.ends_with(';') => return None,
+                '{' => depth += 1,
+                '}' if depth == 1 => return Some(index + 1),
+                '}' => depth -= 1,
+                _ => {}
+            }
+        }
+    }
+    None
 }
 
 /// What follows each whole-word occurrence of `word`. A word in lower case is a crate or a module of the root: only
