@@ -3,8 +3,8 @@
 // clippy.toml lets test functions panic; this lets what they call do so too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
-mod bad_input;
 mod backup;
+mod bad_input;
 mod callers;
 mod cli;
 mod config;
@@ -21,11 +21,11 @@ mod integrity;
 mod keyring;
 mod kpe1_vectors;
 mod layers;
+mod lifecycle;
 mod power_loss;
 mod races;
-mod refusal;
-mod lifecycle;
 mod races;
+mod refusal;
 mod refused_starts;
 mod seeded;
 mod server;
