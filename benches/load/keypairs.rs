@@ -119,7 +119,7 @@ impl Service {
     /// Lanes on all connections.
     pub(crate) fn lanes(&self, rpc: Rpc, in_flight: usize) -> Vec<ServiceLane> {
         let channels = self.channels.iter().flat_map(|channel| std::iter::repeat_n(channel.clone(), in_flight));
-        let lane = |(number, channel)| ServiceLane {
+        let lane = |(number, channel): (usize, Channel)| ServiceLane {
             client: KeyPairsClient::new(channel.clone()),
             raw: tonic::client::Grpc::new(channel),
             rpc,
