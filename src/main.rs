@@ -1,5 +1,7 @@
 //! The program: reads the command line and hands over.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser;

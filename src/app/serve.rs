@@ -24,7 +24,7 @@ use crate::grpc::key_pairs::KeyPairsFace;
 use crate::grpc::pb::key_pairs_server::KeyPairsServer;
 use crate::grpc::pb::{self};
 use crate::ready::Readiness;
-use crate::telemetry::{Method, Metrics, metrics_router};
+use crate::telemetry::{Method, Metrics, serve_metrics};
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(config: Config) -> Result<(), Failure> {
@@ -51,6 +51,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let opened = super::open(&config, Arc::clone(&metrics), readiness.clone()).await?;
     let admin = operator::spawn(&config.data_dir, &opened)?;
     let sweeper = spawn_sweeper(&opened);
+    let counter = spawn_counter(&opened, &metrics);
     let stopping = Arc::new(AtomicBool::new(false));
     let server = server(&config, &opened, &metrics, Arc::clone(&stopping))?.add_service(health_service);
     let mut close = stop.clone();
@@ -76,6 +77,7 @@ async fn run(config: Config) -> Result<(), Failure> {
         tracing::warn!("calls were still under way at the end of the drain time");
     }
     sweeper.abort();
+    counter.abort();
     admin.abort();
     close_store(opened, deadline).await
 }
@@ -158,8 +160,8 @@ async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, Failure>
     Ok(listener)
 }
 
-/// Without nodelay the last piece of an answer waits up to 40 ms for the peer's acknowledgement. The server's own
-/// setting of that name does not reach listeners that are handed to it.
+/// Without Nagle's delay: an answer is several small writes, and the second would wait for the caller's delayed ACK,
+/// 40 ms. The builder's own setting is not heeded for a listener that is handed in.
 fn incoming(listener: TcpListener) -> TcpIncoming {
     TcpIncoming::from(listener).with_nodelay(Some(true))
 }
@@ -212,8 +214,8 @@ async fn spawn_metrics(config: &Config, metrics: &Arc<Metrics>) -> Result<(), Fa
         }
         Err(failure) => return Err(failure),
     };
-    let router = metrics_router(Arc::clone(metrics));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    // To the end of the process: what a stop looks like is worth seeing.
+    tokio::spawn(serve_metrics(listener, Arc::clone(metrics), std::future::pending()));
     Ok(())
 }
 
@@ -228,6 +230,20 @@ fn spawn_sweeper(opened: &Opened) -> tokio::task::JoinHandle<()> {
                 Ok(0) => {}
                 Ok(gone) => tracing::info!(gone, "swept"),
                 Err(error) => tracing::warn!(%error, "the sweep failed; the next one tries again"),
+            }
+        }
+    })
+}
+
+/// Keeps the gauge of key pairs near the truth.
+fn spawn_counter(opened: &Opened, metrics: &Arc<Metrics>) -> tokio::task::JoinHandle<()> {
+    let (service, metrics) = (opened.service.clone(), Arc::clone(metrics));
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(COUNT);
+        loop {
+            tick.tick().await;
+            if let Ok(total) = service.total().await {
+                metrics.key_pairs_stored(total);
             }
         }
     })
@@ -257,5 +273,6 @@ const STARTING: &str = "starting";
 const STOPPING: &str = "stopping";
 const DRAIN: Duration = Duration::from_secs(20);
 const FLUSH: Duration = Duration::from_secs(4);
+const COUNT: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_secs(60);
 const MESSAGE: usize = 256 * 1024;

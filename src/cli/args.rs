@@ -144,7 +144,7 @@ pub struct Create {
     #[arg(long = "type", value_parser = word("KEY_TYPE_", &["ed25519", "ecdsa", "rsa"], KeyType::from_str_name))]
     pub(super) key_type: Option<KeyType>,
     /// Size: ecdsa 256, 384, 521; rsa 2048, 3072, 4096 [default: 256, rsa 3072]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    #[arg(long, default_value_t = 0, hide_default_value = true, allow_negative_numbers = true)]
     pub(super) bits: i32,
     #[command(flatten)]
     pub(super) protection: Protection,
@@ -199,7 +199,7 @@ pub struct List {
     #[command(flatten)]
     pub(super) tenant: Tenant,
     /// Pairs a page, at most 1000 [default: 50; with --all or --limit as many as fit]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    #[arg(long, default_value_t = 0, hide_default_value = true, allow_negative_numbers = true)]
     pub(super) page_size: i32,
     /// Begin after the page that gave this token
     #[arg(long, value_name = "TOKEN", default_value = "", hide_default_value = true)]

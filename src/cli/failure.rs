@@ -125,7 +125,7 @@ fn with_causes(status: &Status) -> String {
     let mut cause = status.source();
     while let Some(error) = cause {
         let words = error.to_string();
-        if !text.ends_with(&words) {
+        if !text.contains(&words) && words != "transport error" {
             text = format!("{text}: {words}");
         }
         cause = error.source();

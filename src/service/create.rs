@@ -26,7 +26,10 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
         ticket.settle(s, pair.id).await?;
         return Ok((Some(pair), None));
     }
-    check_quota(s, &command.new.project).await?;
+    // The commit checks the quota too: this look is for validations, and so that no costly key is made in vain.
+    if command.manner.validate_only || matches!(command.spec, KeySpec::Rsa(_)) {
+        check_quota(s, &command.new.project).await?;
+    }
     if command.manner.validate_only {
         return Ok((None, None));
     }

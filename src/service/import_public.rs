@@ -22,9 +22,10 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result
         ticket.settle(s, pair.id).await?;
         return Ok(Some(pair));
     }
-    check_key_is_new(s, project, &command.public).await?;
-    check_quota(s, project).await?;
     if command.manner.validate_only {
+        // What the commit checks otherwise.
+        check_key_is_new(s, project, &command.public).await?;
+        check_quota(s, project).await?;
         return Ok(None);
     }
     match store(s, &command, &ticket).await {
@@ -56,7 +57,7 @@ async fn store(s: &Inner, command: &ImportPublic, ticket: &Ticket) -> Result<Key
     Ok(pair)
 }
 
-/// Refuses a key that the project has under another name. The commit checks again.
+/// Refuses a key that the project has under another name, as the commit does.
 pub(super) async fn check_key_is_new(s: &Inner, project: &ProjectId, public: &PublicKey) -> Result<()> {
     match s.parts.store.get(Lookup::Fingerprint(project, public.sha256()), false).await? {
         None => Ok(()),

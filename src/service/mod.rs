@@ -4,6 +4,8 @@
 //! private half, runs in a task of its own, which the caller's deadline does not end, between two audit points. It
 //! knows no wire and no concrete adapter.
 
+#![forbid(unsafe_code)]
+
 pub mod audit;
 pub mod backup;
 pub mod call;
@@ -169,6 +171,11 @@ impl Service {
     /// What a project holds and may hold.
     pub async fn project(&self, project: &ProjectId) -> Result<Holding> {
         project::run(&self.0, project).await
+    }
+
+    /// How many live key pairs all projects hold, for the metrics.
+    pub async fn total(&self) -> Result<u64> {
+        project::total(&self.0).await
     }
 
     /// Runs a use case in a task of its own, between the two audit points: when the caller goes away the work goes on.

@@ -79,8 +79,7 @@ pub(super) async fn run(s: &Inner, project: &ProjectId) -> Result<Holding> {
     Ok(Holding { key_pairs: count(s, project).await?, quota })
 }
 
-/// Refuses when the project is full. The commit checks again; this check is for `validate_only`, and so that no key
-/// is made in vain.
+/// Refuses when the project is full, as the commit does.
 pub(super) async fn check_quota(s: &Inner, project: &ProjectId) -> Result<()> {
     let quota = s.parts.projects.rules(project).key_pairs;
     if count(s, project).await? < quota {
@@ -88,6 +87,14 @@ pub(super) async fn check_quota(s: &Inner, project: &ProjectId) -> Result<()> {
     }
     Err(Error::new(Reason::QuotaExceeded, format!("the project holds its {quota} key pairs: delete some"))
         .with_resource("keypairs.v1.Project", project.as_str()))
+}
+
+/// How many live pairs all projects hold.
+pub(super) async fn total(s: &Inner) -> Result<u64> {
+    match s.parts.store.note(Note::Total).await? {
+        Noted::Count(count) => Ok(count),
+        Noted::Request(_) => Err(Error::internal("the store answered a count note with something else")),
+    }
 }
 
 async fn count(s: &Inner, project: &ProjectId) -> Result<u64> {

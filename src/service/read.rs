@@ -52,6 +52,6 @@ pub(super) fn check_etag(pair: &KeyPair, etag: &str) -> Result<()> {
 }
 
 /// A deleted pair past its time is gone for callers, even if the sweeper has not come yet.
-fn is_due(s: &Inner, pair: &KeyPair) -> bool {
+pub(super) fn is_due(s: &Inner, pair: &KeyPair) -> bool {
     pair.deleted.is_some_and(|deleted| deleted.purge_at <= s.parts.clock.now())
 }

@@ -1,13 +1,14 @@
 //! Steps that several use cases share: a new record, sealing, opening, giving out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
 use super::call::Call;
 use super::command::NewPair;
 use super::pool::Work;
-use crate::clock::{OsEntropy, random};
-use crate::envelope::{Identity, KeyCode};
+use crate::clock::random;
+use crate::envelope::{Identity, KeyCode, inspect};
 use crate::error::{Class, Error, Reason, Result, Violation};
 use crate::kms::KekRef;
 use crate::model::{
@@ -90,8 +91,21 @@ pub(super) async fn seal(
 /// Opens the private half of a pair; its public half is computed anew and must be the pair's.
 pub(super) async fn open(s: &Inner, pair: &KeyPair, envelope: &[u8]) -> Result<PrivateKey> {
     let Some(sealed_by) = &pair.sealed_by else { return Err(no_private_key(pair)) };
-    let compact = s.parts.envelope.open(envelope, &identity(pair, sealed_by.mode)).await?;
+    let opened = s.parts.envelope.open(envelope, &identity(pair, sealed_by.mode)).await;
+    // What a back end says of a key that the row does not name is no answer: the envelope was changed.
+    let compact = match opened {
+        Err(_) if !names_key(envelope, sealed_by) => return Err(corrupt(pair.id, "its key is not the record's")),
+        opened => opened?,
+    };
     PrivateKey::from_compact(&pair.public, compact.expose()).ok_or_else(|| corrupt(pair.id, "opened to another key"))
+}
+
+/// Whether one of the envelope's wraps is under the key that the row names. One that cannot be read has said so itself.
+fn names_key(envelope: &[u8], by: &SealedBy) -> bool {
+    let is_it = |kek: &KekRef| {
+        kek.backend == by.backend && kek.name == by.key_name && kek.id == by.key_id && kek.version == by.key_version
+    };
+    inspect(envelope).map_or(true, |header| header.wraps.iter().any(|wrap| is_it(&wrap.kek)))
 }
 
 /// Gives a private half out; one with a passphrase on the pool, because its KDF is slow by purpose.
@@ -107,9 +121,9 @@ pub(super) async fn give_out(
         let text = key.encode(format, None, comment, &*s.parts.entropy).map_err(|fault| refused("format", fault))?;
         return Ok((key, PrivateText { text, format }));
     };
-    let comment = comment.to_owned();
+    let (comment, entropy) = (comment.to_owned(), Arc::clone(&s.parts.entropy));
     let job = move || {
-        let text = key.encode(format, Some(&passphrase), &comment, &OsEntropy);
+        let text = key.encode(format, Some(&passphrase), &comment, &*entropy);
         (key, text)
     };
     let (key, text) = s.parts.pool.run(Work::Kdf, call, job).await?;

@@ -52,6 +52,16 @@ pub(super) fn count(project: &ProjectId) -> Vec<u8> {
     join(&[&[COUNT], project.as_str().as_bytes()])
 }
 
+/// From the first counter to behind the last.
+pub(super) fn counts() -> (Vec<u8>, Vec<u8>) {
+    (vec![COUNT], vec![COUNT + 1])
+}
+
+/// The project of a counter's key.
+pub(super) fn counted(key: &[u8]) -> Option<ProjectId> {
+    ProjectId::parse("", std::str::from_utf8(key.get(1..)?).ok()?).ok()
+}
+
 pub(super) fn head() -> Vec<u8> {
     vec![HEAD]
 }

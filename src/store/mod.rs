@@ -5,6 +5,8 @@
 //! that row only. Nothing it is given contains a plaintext private key: the types cannot hold one. It knows no
 //! encryption of private halves, no wire and no policy.
 
+#![forbid(unsafe_code)]
+
 mod check;
 mod keys;
 pub mod memory;
@@ -48,6 +50,8 @@ pub struct Row {
 pub enum Note<'a> {
     /// How many live pairs a project holds.
     Count(&'a ProjectId),
+    /// How many live pairs all projects hold.
+    Total,
     /// What a request id was used for.
     Request(&'a RequestKey),
 }

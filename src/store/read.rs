@@ -24,6 +24,7 @@ pub(super) fn note(kv: &impl Kv, mac: &RowMac, note: &Note<'_>) -> Result<Noted>
             None => Ok(Noted::Count(0)),
             Some(row) => mac.open_count(project, row.as_ref()).map(Noted::Count).ok_or_else(|| count_corrupt(project)),
         },
+        Note::Total => total(kv, mac).map(Noted::Count),
         Note::Request(request) => {
             let key = keys::request(request);
             let Some(row) = kv.get(&key)? else { return Ok(Noted::Request(None)) };
@@ -33,6 +34,18 @@ pub(super) fn note(kv: &impl Kv, mac: &RowMac, note: &Note<'_>) -> Result<Noted>
             })
         }
     }
+}
+
+fn total(kv: &impl Kv, mac: &RowMac) -> Result<u64> {
+    let (from, to) = keys::counts();
+    let mut total = 0;
+    for row in kv.range(&from, &to) {
+        let (key, value) = row?;
+        // A damaged counter is told where it is needed; here it would hide all others.
+        let project = keys::counted(key.as_ref());
+        total += project.and_then(|project| mac.open_count(&project, value.as_ref())).unwrap_or(0);
+    }
+    Ok(total)
 }
 
 /// The sealed half of a pair; `RECORD_CORRUPT` when it must be there and is not.

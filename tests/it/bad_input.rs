@@ -12,9 +12,9 @@ use keypairs::grpc::pb;
 use prost::Message;
 use tonic::Code;
 
+use crate::frames::{Wire, frame};
 use crate::refusal::Refusal;
 use crate::server::{Place, Server};
-use crate::wire::{Wire, frame};
 use check::Secrets;
 
 /// One row: its number, what is sent, the call, and what is told.

@@ -4,13 +4,29 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod bad_input;
+mod backup;
+mod callers;
+mod cli;
 mod config;
+mod conformance_store;
 mod contract;
+#[path = "../crash.rs"]
+mod crash;
 mod envelope;
 mod errors;
+mod flipped_bits;
+mod frames;
+mod house;
+mod integrity;
 mod keyring;
 mod kpe1_vectors;
+mod layers;
+mod power_loss;
+mod races;
 mod refusal;
+mod lifecycle;
+mod races;
+mod refused_starts;
 mod seeded;
 mod server;
 mod service;

@@ -15,17 +15,25 @@ use tonic::transport::{Channel, Endpoint};
 
 /// A directory for one store, and the servers that run on it one after the other.
 pub struct Place {
-    dir: TempDir,
+    folder: PathBuf,
+    _own: Option<TempDir>,
 }
 
 impl Place {
+    /// In a temporary directory.
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        let dir = tempfile::tempdir().unwrap();
+        Self { folder: dir.path().to_owned(), _own: Some(dir) }
+    }
+
+    /// In a directory that is somebody else's to remove.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), _own: None }
     }
 
     /// The data directory.
     pub fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.folder.join("data")
     }
 
     /// Writes the configuration file that servers of this place read; `text` without listeners.
@@ -34,12 +42,13 @@ impl Place {
     }
 
     pub fn config(&self) -> PathBuf {
-        self.dir.path().join("keypairs.toml")
+        self.folder.join("keypairs.toml")
     }
 
-    /// A `keypairs` command with this place's data and configuration after `words`.
+    /// A `keypairs` command with this place's data and configuration after `words`. $KEYPAIRS_BIN is another build.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keypairs"));
+        let program = std::env::var_os("KEYPAIRS_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_keypairs").into());
+        let mut command = Command::new(program);
         command.args(words).arg("--data-dir").arg(self.data());
         if self.config().exists() {
             command.arg("--config").arg(self.config());
@@ -54,10 +63,35 @@ impl Place {
     }
 
     pub fn serve_at_level(&self, level: &str) -> Server {
+        Server::start(self.serve_command(level))
+    }
+
+    /// Starts a server that need not come to serve; `Err` is how it ended.
+    pub fn try_serve(&self, bound: Duration) -> Result<Server, Ended> {
+        Server::try_start(self.serve_command("info"), bound)
+    }
+
+    /// `keypairs store verify` of a place that no server holds: whether it is clean, and what it says.
+    pub fn verify(&self) -> (bool, String) {
+        let output = self.command(&["store", "verify"]).output().unwrap();
+        let talk = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&talk).into_owned())
+    }
+
+    fn serve_command(&self, level: &str) -> Command {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("KEYPAIRS__LOG__LEVEL", level).env("KEYPAIRS__LOG__FORMAT", "json");
-        Server::start(command)
+        command
     }
+}
+
+/// How a server ended that never served.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// What it said on stderr.
+    pub log: String,
 }
 
 /// A running server.
@@ -70,23 +104,32 @@ pub struct Server {
 
 impl Server {
     /// Starts `command` and waits until it says that it serves.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::try_start(command, Duration::from_secs(60)).unwrap_or_else(|ended| panic!("the server ended: {ended:#?}"))
+    }
+
+    fn try_start(mut command: Command, bound: Duration) -> Result<Self, Ended> {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (lines, stderr) = (log.clone(), child.stderr.take().unwrap());
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lines.lock().unwrap().push(line);
             }
         });
         let mut server = Self { child, log, address: String::new(), metrics: String::new() };
-        wait_until("the server serves", || {
-            assert!(server.child.try_wait().unwrap().is_none(), "the server ended: {:#?}", server.log());
-            server.log().iter().any(|line| line.contains("\"message\":\"serving\""))
-        });
+        let end = Instant::now() + bound;
+        while !server.log().iter().any(|line| line.contains("\"message\":\"serving\"")) {
+            if let Some(status) = server.child.try_wait().unwrap() {
+                reader.join().unwrap(); // until it has read all of it
+                return Err(Ended { code: status.code(), log: server.log().join("\n") });
+            }
+            assert!(Instant::now() < end, "the server neither serves nor ends: {:#?}", server.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
         server.address = server.listener("grpc");
         server.metrics = server.listener("metrics");
-        server
+        Ok(server)
     }
 
     fn listener(&self, name: &str) -> String {

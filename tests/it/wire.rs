@@ -1,122 +1,119 @@
-//! gRPC by hand over one HTTP/2 connection: what no well-behaved client sends.
-//!
-//! Every call of a [`Wire`] goes over the same connection; that the next one works shows that the connection lives.
+//! Short words for requests over the wire.
 
-use std::time::Duration;
+use keypairs::grpc::pb;
+use keypairs::grpc::pb::key_pairs_client::KeyPairsClient;
+use tonic::transport::Channel;
 
-use h2::client::SendRequest;
-use http::{HeaderMap, Request};
-use prost::Message;
-use prost::bytes::Bytes;
-use tonic::{Code, Status};
-
+use crate::crash::is_long;
 use crate::server::Server;
 
-/// One connection.
-pub struct Wire {
-    requests: SendRequest<Bytes>,
-    authority: String,
+pub type Client = KeyPairsClient<Channel>;
+
+/// The number of rounds: full when that is wanted, else short.
+pub fn rounds(short: usize, full: usize) -> usize {
+    if is_long() { full } else { short }
 }
 
-/// What came back.
-pub struct Answer {
-    /// Headers and trailers.
-    pub headers: HeaderMap,
-    /// The frames of the answer, as they came.
-    pub body: Vec<u8>,
-    /// The outcome.
-    pub status: Status,
+/// Clients with a connection each.
+pub async fn clients(server: &Server, count: usize) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        clients.push(server.client().await);
+    }
+    clients
 }
 
-impl Wire {
-    /// Connects to a server.
-    pub async fn connect(server: &Server) -> Self {
-        let stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (requests, connection) = h2::client::handshake(stream).await.unwrap();
-        tokio::spawn(connection);
-        Self { requests, authority: server.address().to_owned() }
-    }
+pub fn create(name: &str) -> pb::CreateRequest {
+    let mut request = pb::CreateRequest::default();
+    request.name = name.into();
+    request
+}
 
-    /// Calls a method of the service with these frames as the whole body.
-    pub async fn call(&self, method: &str, frames: Vec<u8>) -> Answer {
-        self.call_with(&format!("/keypairs.v1.KeyPairs/{method}"), &[], frames).await
-    }
+/// A pair of the given type and size.
+pub fn create_typed(name: &str, key_type: pb::KeyType, bits: i32) -> pb::CreateRequest {
+    let mut request = create(name);
+    request.set_key_type(key_type);
+    request.bits = bits;
+    request
+}
 
-    /// Calls a path with more headers.
-    pub async fn call_with(&self, path: &str, headers: &[(&str, &str)], frames: Vec<u8>) -> Answer {
-        let mut request = Request::post(format!("http://{}{path}", self.authority))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+pub fn import(name: &str, private_key: &str) -> pb::ImportPrivateRequest {
+    let mut request = pb::ImportPrivateRequest::default();
+    request.name = name.into();
+    request.private_key = private_key.into();
+    request
+}
+
+pub fn get(name: &str) -> pb::GetRequest {
+    pb::GetRequest { project_id: String::new(), key: Some(pb::get_request::Key::Name(name.into())) }
+}
+
+pub fn get_id(id: &str) -> pb::GetRequest {
+    pb::GetRequest { project_id: String::new(), key: Some(pb::get_request::Key::Id(id.into())) }
+}
+
+pub fn export(name: &str) -> pb::ExportPrivateRequest {
+    let mut request = pb::ExportPrivateRequest::default();
+    request.key = Some(pb::export_private_request::Key::Name(name.into()));
+    request
+}
+
+pub fn export_id(id: &str) -> pb::ExportPrivateRequest {
+    let mut request = pb::ExportPrivateRequest::default();
+    request.key = Some(pb::export_private_request::Key::Id(id.into()));
+    request
+}
+
+pub fn delete(name: &str) -> pb::DeleteRequest {
+    pb::DeleteRequest { key: Some(pb::delete_request::Key::Name(name.into())), ..Default::default() }
+}
+
+pub fn purge(id: &str) -> pb::DeleteRequest {
+    pb::DeleteRequest { key: Some(pb::delete_request::Key::Id(id.into())), purge: true, ..Default::default() }
+}
+
+pub fn undelete(id: &str) -> pb::UndeleteRequest {
+    pb::UndeleteRequest { id: id.into(), ..Default::default() }
+}
+
+pub fn rename(id: &str, name: &str) -> pb::UpdateRequest {
+    let key_pair = pb::KeyPair { name: name.into(), ..Default::default() };
+    pb::UpdateRequest {
+        key: Some(pb::update_request::Key::Id(id.into())),
+        key_pair: Some(key_pair),
+        ..Default::default()
+    }
+}
+
+/// Makes a pair and takes it and its private half out of the answer.
+pub async fn made(client: &mut Client, request: pb::CreateRequest) -> (pb::KeyPair, String) {
+    let mut answer = client.create(request).await.unwrap().into_inner();
+    (answer.key_pair.take().unwrap(), std::mem::take(&mut answer.private_key))
+}
+
+/// Every pair of the project, page by page; deleted ones too where they are asked for. No row may be damaged.
+pub async fn list_all(client: &mut Client, show_deleted: bool) -> Vec<pb::KeyPair> {
+    let (pairs, unreadable) = list_with_damaged(client, show_deleted).await;
+    assert_eq!(unreadable, Vec::<String>::new());
+    pairs
+}
+
+/// Every pair of the project, and the ids of those that are damaged.
+pub async fn list_with_damaged(client: &mut Client, show_deleted: bool) -> (Vec<pb::KeyPair>, Vec<String>) {
+    let (mut pairs, mut unreadable) = (Vec::new(), Vec::new());
+    let mut request = pb::ListRequest { page_size: 1000, show_deleted, ..Default::default() };
+    loop {
+        let page = client.list(request.clone()).await.unwrap().into_inner();
+        pairs.extend(page.key_pairs);
+        unreadable.extend(page.unreadable_ids);
+        if page.next_page_token.is_empty() {
+            return (pairs, unreadable);
         }
-        let mut requests = self.requests.clone().ready().await.expect("the connection lives");
-        let (response, mut body) = requests.send_request(request.body(()).unwrap(), false).unwrap();
-        let sending = async move {
-            // Flow control: what the server does not read is not sent. It may answer before it has read all.
-            let mut left = Bytes::from(frames);
-            while !left.is_empty() {
-                body.reserve_capacity(left.len());
-                match std::future::poll_fn(|context| body.poll_capacity(context)).await {
-                    Some(Ok(room)) => body.send_data(left.split_to(room.min(left.len())), false)?,
-                    _ => return Ok(()),
-                }
-            }
-            body.send_data(Bytes::new(), true)
-        };
-        let sending = tokio::spawn(sending);
-        let answer = tokio::time::timeout(Duration::from_secs(60), receive(response)).await.expect("an answer");
-        sending.abort();
-        answer
-    }
-
-    /// A call that must succeed, and its answer.
-    pub async fn ok<A: Message + Default>(&self, method: &str, request: &impl Message) -> A {
-        let answer = self.call(method, frame(&request.encode_to_vec())).await;
-        assert_eq!(answer.status.code(), Code::Ok, "{method}: {:?}", answer.status);
-        A::decode(&answer.body[5..]).unwrap()
+        request.page_token = page.next_page_token;
     }
 }
 
-impl Answer {
-    /// A header, or nothing.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-}
-
-async fn receive(response: h2::client::ResponseFuture) -> Answer {
-    let (parts, mut stream) = response.await.expect("an answer").into_parts();
-    assert_eq!(parts.status, 200);
-    let (mut headers, mut body) = (parts.headers, Vec::new());
-    while let Some(data) = stream.data().await {
-        let data = data.expect("the whole answer");
-        stream.flow_control().release_capacity(data.len()).unwrap();
-        body.extend_from_slice(&data);
-    }
-    if !headers.contains_key("grpc-status") {
-        headers.extend(stream.trailers().await.unwrap().expect("trailers"));
-    }
-    let status = Status::from_header_map(&headers).expect("a status");
-    Answer { headers, body, status }
-}
-
-/// A message as one gRPC frame.
-pub fn frame(message: &[u8]) -> Vec<u8> {
-    frame_saying(0, message.len(), message)
-}
-
-/// A frame that says what it likes of its compression and its length.
-pub fn frame_saying(compressed: u8, length: usize, message: &[u8]) -> Vec<u8> {
-    [&[compressed], &u32::try_from(length).unwrap().to_be_bytes()[..], message].concat()
-}
-
-/// A length-delimited protobuf field.
-pub fn field(number: u32, value: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut out);
-    prost::encoding::encode_varint(value.len() as u64, &mut out);
-    out.extend_from_slice(value);
-    out
+/// How many live pairs the project holds.
+pub async fn held(client: &mut Client) -> i64 {
+    client.get_project(pb::GetProjectRequest::default()).await.unwrap().into_inner().key_pairs
 }

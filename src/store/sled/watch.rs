@@ -95,3 +95,36 @@ thread_local! {
 }
 static NEXT_HOME: AtomicUsize = AtomicUsize::new(0);
 const SLOTS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_does_not_end_is_told_and_work_that_ends_is_not() {
+        let board = Arc::new(Board::new());
+        let (told, tells) = sync_channel(8);
+        let limit = Duration::from_millis(50);
+        let _watchdog = Watchdog::start(board.clone(), limit, move |age| told.send(age).unwrap()).unwrap();
+        for _ in 0..20 {
+            let _mark = board.mark();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(tells.try_recv().is_err());
+        let _stuck = board.mark();
+        let _others_come_and_go = board.mark();
+        assert!(tells.recv_timeout(Duration::from_secs(10)).unwrap() > limit);
+    }
+
+    #[test]
+    fn more_work_than_slots_is_not_lost() {
+        let board = Board::new();
+        let first = board.mark();
+        let marks: Vec<_> = (0..2 * SLOTS).map(|_| board.mark()).collect();
+        drop(marks);
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(board.oldest() >= Duration::from_millis(2));
+        drop(first);
+        assert_eq!(board.oldest(), Duration::ZERO);
+    }
+}

@@ -6,8 +6,8 @@ use keypairs::grpc::pb;
 use tonic::{Code, Status};
 
 use super::{Ask, Row, Told};
+use crate::frames::Wire;
 use crate::refusal::Refusal;
-use crate::wire::Wire;
 
 /// Sends a row and checks what is told, and that a refusal changes nothing.
 pub async fn row(wire: &Wire, Row(number, what, ask, told): &Row) {

@@ -8,9 +8,9 @@ use tonic::Code::{self, AlreadyExists, FailedPrecondition, InvalidArgument, Reso
 
 use super::Told::{self, Accepted, Line, Refused};
 use super::{Ask, Row, placement};
+use crate::frames::{field, frame, frame_saying};
 use crate::sshkey::public_table::BadKey;
 use crate::sshkey::{encode, make, private_table, public_table};
-use crate::wire::{field, frame, frame_saying};
 
 /// All of them.
 pub fn all() -> Vec<Row> {

@@ -7,8 +7,8 @@ use prost::Message;
 use tonic::Code;
 
 use super::{World, create, create_with, pair};
+use crate::frames::{Wire, frame};
 use crate::refusal::Refusal;
-use crate::wire::{Wire, frame};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_carries_its_call_id() {

@@ -1,0 +1,271 @@
+//! What is sent, what is printed, and how refusals are told.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keypairs::grpc::pb::{
+    CreateRequest, CreateResponse, DeleteResponse, EncryptionType, GetRequest, GetResponse, ImportPrivateRequest,
+    ImportPrivateResponse, ImportPublicRequest, ImportPublicResponse, KeyType, ListRequest, ListResponse,
+    UpdateRequest, UpdateResponse, get_request,
+};
+use tempfile::tempdir;
+use tonic::{Code, Request, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use super::mock::{Mock, SECRET, Server, answer, code, pair, stderr, stdout};
+
+#[test]
+fn flags_become_fields() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("pass"), "open sesame\r\n").unwrap();
+    let server = Server::start(Mock {
+        create: answer(|request: Request<CreateRequest>| {
+            let told = request.get_ref();
+            assert_eq!((told.project_id.as_str(), told.name.as_str(), told.user_id.as_str()), ("p1", "web", "u1"));
+            assert_eq!(told.description, "for the web");
+            assert_eq!(
+                told.labels.iter().collect::<Vec<_>>(),
+                [(&"a".into(), &"1=2".into()), (&"b".into(), &"".into())]
+            );
+            assert_eq!((told.key_type(), told.bits), (KeyType::Rsa, 4096));
+            let encryption = told.encryption.as_ref().unwrap();
+            assert_eq!((encryption.r#type(), encryption.kms_key_name.as_str()), (EncryptionType::Kms, "kps/a"));
+            assert_eq!((told.placements.len(), told.placements[0].provider.as_str()), (1, "t-gz"));
+            assert_eq!(told.passphrase, "open sesame");
+            assert_eq!(told.request_id, "3b2f0c66-59a5-4f5e-9e6c-0d6a6a3a7f11");
+            let mut response = CreateResponse::default();
+            response.private_key = SECRET.into();
+            Ok(response)
+        }),
+        ..Default::default()
+    });
+    let flags = "--project p1 --user-id u1 --label a=1=2 --label b= --type rsa --bits 4096 --encryption kms \
+                 --kms-key-name kps/a --placement t-gz,remote-name=x --passphrase-file pass \
+                 --request-id 3b2f0c66-59a5-4f5e-9e6c-0d6a6a3a7f11";
+    let mut args = vec!["create", "web", "--description", "for the web"];
+    args.extend(flags.split_whitespace());
+    let run = server.keypairs(dir.path(), &args, b"");
+    assert_eq!(code(&run), 0, "{}", stderr(&run));
+}
+
+#[test]
+fn unavailable_is_tried_once_more_with_the_same_request_id() {
+    let dir = tempdir().unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let server = Server::start(Mock {
+        update: answer(move |request: Request<UpdateRequest>| {
+            let mut log = log.lock().unwrap();
+            log.push(request.get_ref().request_id.clone());
+            if log.len() == 1 {
+                Err(Status::unavailable("later"))
+            } else {
+                Ok(UpdateResponse { key_pair: pair("web") })
+            }
+        }),
+        delete: answer(|_| Err(Status::unavailable("never"))),
+        ..Default::default()
+    });
+    let run = server.keypairs(dir.path(), &["update", "web", "--description", ""], b"");
+    assert_eq!(code(&run), 0, "{}", stderr(&run));
+    let ids = seen.lock().unwrap().clone();
+    assert_eq!(ids.len(), 2);
+    assert!(ids[0] == ids[1] && uuid::Uuid::parse_str(&ids[0]).is_ok(), "{ids:?}");
+    let refused = server.keypairs(dir.path(), &["delete", "web"], b"");
+    assert_eq!(code(&refused), 64 + 14);
+    assert!(stderr(&refused).contains("request id: "), "so that it can be repeated: {}", stderr(&refused));
+}
+
+#[test]
+fn other_refusals_are_not_repeated() {
+    let dir = tempdir().unwrap();
+    let calls = Arc::new(Mutex::new(0));
+    let count = calls.clone();
+    let server = Server::start(Mock {
+        delete: answer(move |_| {
+            *count.lock().unwrap() += 1;
+            Err(Status::failed_precondition("no"))
+        }),
+        ..Default::default()
+    });
+    assert_eq!(code(&server.keypairs(dir.path(), &["delete", "web"], b"")), 64 + 9);
+    assert_eq!(*calls.lock().unwrap(), 1);
+}
+
+#[test]
+fn refusals_are_told_on_stderr_in_full() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock {
+        get: answer(|_| {
+            let facts = [("existing_id".to_owned(), "kp-7".to_owned())];
+            let mut details = ErrorDetails::with_error_info("NAME_TOO_LONG", "keypairs.v1", facts);
+            details.set_bad_request(vec![FieldViolation::new("placements[1].remote_name", "too\x1b[31m long")]);
+            details.set_retry_info(Some(Duration::from_millis(1500)));
+            let mut status = Status::with_error_details(Code::InvalidArgument, "name: too long", details);
+            status.metadata_mut().insert("x-call-id", "call-7".parse().unwrap());
+            Err(status)
+        }),
+        ..Default::default()
+    });
+    let run = server.keypairs(dir.path(), &["get", "web", "-o", "json"], b"");
+    assert_eq!((code(&run), stdout(&run).as_str()), (64 + 3, ""));
+    let told = stderr(&run);
+    for words in ["NAME_TOO_LONG", "name: too long", "placements[1].remote_name: too", "kp-7", "1.5 s", "call-7"] {
+        assert!(told.contains(words), "{words} is not in {told}");
+    }
+    assert!(!told.contains('\x1b'), "no control characters on a terminal");
+}
+
+#[test]
+fn nobody_listens() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock::default());
+    let run = server.keypairs(dir.path(), &["get", "web", "--server", "http://127.0.0.1:1"], b"");
+    assert_eq!(code(&run), 64 + 14);
+    assert!(stderr(&run).contains("refused"), "it says why: {}", stderr(&run));
+}
+
+#[test]
+fn a_late_answer_is_deadline_exceeded() {
+    let dir = tempdir().unwrap();
+    let (_hold, held) = std::sync::mpsc::channel::<()>();
+    let server = Server::start(Mock {
+        get: answer(move |_| {
+            let _ = held.recv_timeout(Duration::from_secs(2));
+            Ok(GetResponse::default())
+        }),
+        ..Default::default()
+    });
+    let run = server.keypairs(dir.path(), &["get", "web", "--timeout", "300ms"], b"");
+    assert_eq!(code(&run), 64 + 4, "{}", stderr(&run));
+}
+
+#[test]
+fn usage_is_2() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock::default());
+    let wrong: [&[&str]; 9] = [
+        &["get"],
+        &["get", "web", "--id", "kp-1"],
+        &["update", "web"],
+        &["create", "web", "--type", "dsa"],
+        &["create", "web", "--label", "novalue"],
+        &["create", "web", "--passphrase-file", "missing"],
+        &["import-private", "web", "-", "--passphrase-file", "-"],
+        &["get", "web", "--server", "ftp://x"],
+        &["get", "web", "--ca", "missing"],
+    ];
+    for args in wrong {
+        let run = server.keypairs(dir.path(), args, b"");
+        assert_eq!((code(&run), stdout(&run).as_str()), (2, ""), "{args:?}: {}", stderr(&run));
+    }
+}
+
+#[test]
+fn keys_come_from_files_and_stdin() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("key.pub"), "ssh-ed25519 AAAA me\n").unwrap();
+    let server = Server::start(Mock {
+        import_private: answer(|request: Request<ImportPrivateRequest>| {
+            assert_eq!((request.get_ref().private_key.as_str(), request.get_ref().must_exist), (SECRET, true));
+            Ok(ImportPrivateResponse { key_pair: pair("web") })
+        }),
+        import_public: answer(|request: Request<ImportPublicRequest>| {
+            assert_eq!(request.get_ref().public_key, "ssh-ed25519 AAAA me\n");
+            Ok(ImportPublicResponse { key_pair: pair("web") })
+        }),
+        ..Default::default()
+    });
+    let private = server.keypairs(dir.path(), &["import-private", "web", "-", "--must-exist"], SECRET.as_bytes());
+    assert_eq!(code(&private), 0, "{}", stderr(&private));
+    let public = server.keypairs(dir.path(), &["import-public", "web", "key.pub"], b"");
+    assert_eq!(code(&public), 0, "{}", stderr(&public));
+    let swapped = server.keypairs(dir.path(), &["import-public", "web", "-"], b"-----BEGIN RSA PRIVATE KEY-----\n");
+    assert_eq!(code(&swapped), 2, "a private key never travels as a public one");
+}
+
+#[test]
+fn a_token_goes_with_every_call() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("token"), "abc.def\n").unwrap();
+    let server = Server::start(Mock {
+        get: answer(|request: Request<GetRequest>| {
+            assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer abc.def");
+            assert_eq!(request.get_ref().key, Some(get_request::Key::Id("kp-1".into())));
+            Ok(GetResponse { key_pair: pair("web") })
+        }),
+        ..Default::default()
+    });
+    let run = server.keypairs(dir.path(), &["get", "--id", "kp-1", "--token-file", "token"], b"");
+    assert_eq!(code(&run), 0, "{}", stderr(&run));
+}
+
+#[test]
+fn output_for_people_and_programs() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock {
+        get: answer(|_| Ok(GetResponse { key_pair: pair("web") })),
+        delete: answer(|_| Ok(DeleteResponse { key_pair: None })),
+        ..Default::default()
+    });
+    let json = stdout(&server.keypairs(dir.path(), &["get", "web", "-o", "json"], b""));
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["keyPair"]["keyType"], "KEY_TYPE_ED25519");
+    assert_eq!(value["keyPair"]["createTime"], "2023-11-14T22:13:20Z");
+    let yaml = stdout(&server.keypairs(dir.path(), &["get", "web", "-o", "yaml"], b""));
+    assert!(yaml.contains("  keyType: KEY_TYPE_ED25519\n"), "{yaml}");
+    let table = stdout(&server.keypairs(dir.path(), &["get", "web"], b""));
+    assert!(table.lines().any(|line| line.split_whitespace().eq(["type", "ed25519", "256"])), "{table}");
+    let missing = server.keypairs(dir.path(), &["delete", "web", "--allow-missing"], b"");
+    assert_eq!((code(&missing), stdout(&missing).as_str()), (0, ""));
+}
+
+#[test]
+fn list_pages_by_itself() {
+    let dir = tempdir().unwrap();
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let (server, log) = (paging(sizes.clone()), || std::mem::take(&mut *sizes.lock().unwrap()));
+
+    let one = server.keypairs(dir.path(), &["list", "-o", "json"], b"");
+    assert_eq!(listed(&one), ["n0", "n1"]);
+    assert_eq!(log(), [0]);
+    assert!(stderr(&one).contains("--page-token 2"), "{}", stderr(&one));
+
+    let all = server.keypairs(dir.path(), &["list", "--all", "-o", "json"], b"");
+    assert_eq!(listed(&all), ["n0", "n1", "n2", "n3", "n4"]);
+    assert_eq!(log(), [1000, 1000, 1000]);
+    assert!(stderr(&all).is_empty(), "{}", stderr(&all));
+
+    let three = server.keypairs(dir.path(), &["list", "--limit", "3", "-o", "json"], b"");
+    assert_eq!(listed(&three), ["n0", "n1", "n2"]);
+    assert_eq!(log(), [3, 1]);
+
+    let table = stdout(&server.keypairs(dir.path(), &["list", "--all"], b""));
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 6, "{table}");
+    assert!(lines[0].trim_start().starts_with("NAME") && lines[1].trim_start().starts_with("n0 "), "{table}");
+}
+
+/// Five pairs, at most two a page; the page sizes asked for go to `log`.
+fn paging(log: Arc<Mutex<Vec<i32>>>) -> Server {
+    let list = answer(move |request: Request<ListRequest>| {
+        let request = request.get_ref();
+        log.lock().unwrap().push(request.page_size);
+        let from: usize = request.page_token.parse().unwrap_or(0);
+        let size = if request.page_size == 1 { 1 } else { 2 };
+        let to = (from + size).min(5);
+        Ok(ListResponse {
+            key_pairs: (from..to).filter_map(|n| pair(&format!("n{n}"))).collect(),
+            next_page_token: if to < 5 { to.to_string() } else { String::new() },
+            ..Default::default()
+        })
+    });
+    Server::start(Mock { list, ..Default::default() })
+}
+
+fn listed(run: &std::process::Output) -> Vec<String> {
+    let value: serde_json::Value = serde_json::from_str(&stdout(run)).unwrap();
+    let name = |pair: &serde_json::Value| pair["name"].as_str().unwrap().to_owned();
+    value["keyPairs"].as_array().unwrap().iter().map(name).collect()
+}
