@@ -13,6 +13,8 @@ mod repeat;
 mod update;
 mod validate;
 
+use std::collections::BTreeSet;
+
 use keypairs::grpc::pb::{self, key_pairs_client::KeyPairsClient};
 use keypairs::sshkey::KeySpec;
 use tonic::transport::Channel;
@@ -44,6 +46,24 @@ impl World {
     /// An Ed25519 pair of this name.
     pub async fn make(&mut self, name: &str) -> pb::KeyPair {
         pair(self.client.create(create(name)).await)
+    }
+
+    /// So many pairs, 32 calls at a time; their ids.
+    pub async fn fill(&mut self, count: usize, request: fn(usize) -> pb::CreateRequest) -> BTreeSet<String> {
+        let mut making = tokio::task::JoinSet::new();
+        for lane in 0..32 {
+            let mut client = self.client.clone();
+            making.spawn(async move {
+                let mut ids = Vec::new();
+                for number in (lane..count).step_by(32) {
+                    ids.push(pair(client.create(request(number)).await).id);
+                }
+                ids
+            });
+        }
+        let ids: BTreeSet<String> = making.join_all().await.into_iter().flatten().collect();
+        assert_eq!(ids.len(), count);
+        ids
     }
 
     /// A pair without a private half.

@@ -142,7 +142,7 @@ fn encryption() -> Vec<Row> {
 #[rustfmt::skip] // one row, one line
 pub fn wire_forms() -> Vec<Row> {
     let web = field(2, b"web"); // a taken name: what gets through is refused and changes nothing
-    let groups = [vec![0xa3, 0x06].repeat(300), vec![0xa4, 0x06].repeat(300)].concat(); // field 100
+    let groups = [[0xa3, 0x06].repeat(300), [0xa4, 0x06].repeat(300)].concat(); // field 100
     let nested = (0..300).fold(vec![], |inner, _| field(100, &inner));
     let both = [field(2, b"first"), web.clone()].concat();
     let unknown = [web.clone(), field(1000, &[7; 200_000])].concat();

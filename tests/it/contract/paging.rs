@@ -39,20 +39,13 @@ async fn every_pair_once_in_ascending_id_whatever_the_page_size() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_ends_at_a_thousand_pairs_and_at_512_kib() {
     let mut world = World::configured("[quota]\nkey_pairs_per_project = 2000\n").await;
-    let (mut making, mut ids) = (tokio::task::JoinSet::new(), std::collections::BTreeSet::new());
-    for number in 0..1010 {
-        let mut client = world.client.clone();
-        making.spawn(async move {
-            let request = create_with(&format!("n{number}"), |request| {
-                request.description = "d".repeat(140);
-                request.omit_private_key = true;
-            });
-            pair(client.create(request).await).id
-        });
-    }
-    while let Some(id) = making.join_next().await {
-        ids.insert(id.unwrap());
-    }
+    let fat = |number| {
+        create_with(&format!("n{number}"), |request| {
+            request.description = "d".repeat(140);
+            request.omit_private_key = true;
+        })
+    };
+    let ids = world.fill(1010, fat).await;
     let basic = pb::ListRequest { page_size: 5000, view: pb::KeyPairView::Basic.into(), ..Default::default() };
     let page = world.list(basic).await;
     assert!(page.key_pairs.len() == 1000 && !page.next_page_token.is_empty(), "{}", page.key_pairs.len());
@@ -131,6 +124,21 @@ async fn a_view_leaves_out_what_it_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_filter_chooses_what_it_says() {
     let mut world = World::new().await;
+    let (made, gone) = different_pairs(&mut world).await;
+    for (filter, expected) in filters(&made, &gone) {
+        let page = world.list(pb::ListRequest { filter: Some(filter.clone()), ..Default::default() }).await;
+        let names: Vec<&str> = page.key_pairs.iter().map(|pair| pair.name.as_str()).collect();
+        assert_eq!(names, expected, "{filter:?}");
+    }
+    let deleted = pb::ListFilter { state: pb::KeyPairState::Deleted.into(), ..Default::default() };
+    for filter in [by_print(&gone.fingerprint_md5), by_print(&gone.fingerprint_sha256), deleted] {
+        let page = world.list(pb::ListRequest { filter: Some(filter), show_deleted: true, ..Default::default() }).await;
+        assert_eq!(page.key_pairs.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>(), ["gone"]);
+    }
+}
+
+/// web-made, kms-made, web-public, cleared and gone; the first and the last.
+async fn different_pairs(world: &mut World) -> (pb::KeyPair, pb::KeyPair) {
     let created = world.place.command(&["keyring", "create", "kps/default"]).output().unwrap();
     assert!(created.status.success(), "{created:?}");
     let made = create_with("web-made", |request| {
@@ -149,67 +157,54 @@ async fn every_filter_chooses_what_it_says() {
     world.client.clear_private(clear(&cleared.id)).await.unwrap();
     let gone = world.make("gone").await;
     world.client.delete(delete(&gone.id)).await.unwrap();
+    (made, gone)
+}
 
-    let print = made.fingerprint_sha256.clone();
-    let upper = made.fingerprint_md5.to_uppercase();
-    let text = |set: fn(&mut pb::ListFilter, String), value: &str| {
-        let mut filter = pb::ListFilter::default();
-        set(&mut filter, value.into());
-        filter
-    };
-    let by_print = |value: &str| text(|filter, value| filter.fingerprint = value, value);
-    let by_labels = |labels: &[(&str, &str)]| pb::ListFilter {
+#[rustfmt::skip] // one filter, one line
+fn filters(made: &pb::KeyPair, gone: &pb::KeyPair) -> Vec<(pb::ListFilter, &'static [&'static str])> {
+    use pb::ListFilter as Filter;
+    const LIVE: &[&str] = &["web-made", "kms-made", "web-public", "cleared"];
+    let base = Filter::default;
+    let sha256 = made.fingerprint_sha256.as_str();
+    let labels = |labels: &[(&str, &str)]| Filter {
         labels: labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
-        ..Default::default()
+        ..base()
     };
-    let rows: Vec<(pb::ListFilter, &[&str])> = vec![
-        (pb::ListFilter::default(), &["web-made", "kms-made", "web-public", "cleared"]),
-        (text(|f, v| f.name_prefix = v, "web"), &["web-made", "web-public"]),
-        (text(|f, v| f.name_prefix = v, "WEB"), &[]),
-        (by_print(&print), &["web-made"]),
-        (by_print(print.strip_prefix("SHA256:").unwrap()), &["web-made"]),
-        (by_print(&format!("{print}=")), &["web-made"]),
+    vec![
+        (base(), LIVE),
+        (Filter { name_prefix: "web".into(), ..base() }, &["web-made", "web-public"]),
+        (Filter { name_prefix: "WEB".into(), ..base() }, &[]),
+        (by_print(sha256), &["web-made"]),
+        (by_print(sha256.strip_prefix("SHA256:").unwrap()), &["web-made"]),
+        (by_print(&format!("{sha256}=")), &["web-made"]),
         (by_print(&made.fingerprint_md5), &["web-made"]),
-        (by_print(&format!("MD5:{upper}")), &["web-made"]),
+        (by_print(&format!("MD5:{}", made.fingerprint_md5.to_uppercase())), &["web-made"]),
         (by_print(&gone.fingerprint_sha256), &[]),
-        (pb::ListFilter { key_type: pb::KeyType::Ecdsa.into(), ..Default::default() }, &["kms-made"]),
-        (pb::ListFilter { key_type: pb::KeyType::Rsa.into(), ..Default::default() }, &[]),
-        (text(|f, v| f.provider = v, "local"), &["web-made", "kms-made", "web-public", "cleared"]),
-        (text(|f, v| f.provider = v, "tencent-gz"), &[]),
-        (
-            pb::ListFilter { private_key_state: pb::PrivateKeyState::Stored.into(), ..Default::default() },
-            &["web-made", "kms-made"],
-        ),
-        (pb::ListFilter { private_key_state: pb::PrivateKeyState::None.into(), ..Default::default() }, &["web-public"]),
-        (pb::ListFilter { private_key_state: pb::PrivateKeyState::Cleared.into(), ..Default::default() }, &["cleared"]),
-        (by_labels(&[("env", "test")]), &["web-made"]),
-        (by_labels(&[("env", "test"), ("team", "a")]), &["web-made"]),
-        (by_labels(&[("env", "test"), ("team", "b")]), &[]),
-        (text(|f, v| f.user_id = v, "ann"), &["web-made"]),
-        (text(|f, v| f.user_id = v, "an"), &[]),
-        (
-            pb::ListFilter { state: pb::KeyPairState::Active.into(), ..Default::default() },
-            &["web-made", "kms-made", "web-public", "cleared"],
-        ),
-        (pb::ListFilter { state: pb::KeyPairState::Deleted.into(), ..Default::default() }, &[]),
-        (pb::ListFilter { origin: pb::Origin::ImportedPublic.into(), ..Default::default() }, &["web-public"]),
-        (pb::ListFilter { encryption_type: pb::EncryptionType::Kms.into(), ..Default::default() }, &["kms-made"]),
-        (pb::ListFilter { encryption_type: pb::EncryptionType::Default.into(), ..Default::default() }, &["web-made"]),
-        (text(|f, v| f.kms_key_name = v, "kps/default"), &["kms-made"]),
-        (text(|f, v| f.kms_key_name = v, "default"), &[]),
-    ];
-    for (filter, expected) in rows {
-        let page = world.list(pb::ListRequest { filter: Some(filter.clone()), ..Default::default() }).await;
-        let names: Vec<&str> = page.key_pairs.iter().map(|pair| pair.name.as_str()).collect();
-        assert_eq!(names, expected, "{filter:?}");
-    }
-    for filter in [
-        by_print(&gone.fingerprint_md5),
-        pb::ListFilter { state: pb::KeyPairState::Deleted.into(), ..Default::default() },
-    ] {
-        let page = world.list(pb::ListRequest { filter: Some(filter), show_deleted: true, ..Default::default() }).await;
-        assert_eq!(page.key_pairs.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>(), ["gone"]);
-    }
+        (Filter { key_type: pb::KeyType::Ecdsa.into(), ..base() }, &["kms-made"]),
+        (Filter { key_type: pb::KeyType::Rsa.into(), ..base() }, &[]),
+        (Filter { provider: "local".into(), ..base() }, LIVE),
+        (Filter { provider: "tencent-gz".into(), ..base() }, &[]),
+        (Filter { private_key_state: pb::PrivateKeyState::Stored.into(), ..base() }, &["web-made", "kms-made"]),
+        (Filter { private_key_state: pb::PrivateKeyState::None.into(), ..base() }, &["web-public"]),
+        (Filter { private_key_state: pb::PrivateKeyState::Cleared.into(), ..base() }, &["cleared"]),
+        (labels(&[("env", "test")]), &["web-made"]),
+        (labels(&[("env", "test"), ("team", "a")]), &["web-made"]),
+        (labels(&[("env", "test"), ("team", "b")]), &[]),
+        (Filter { user_id: "ann".into(), ..base() }, &["web-made"]),
+        (Filter { user_id: "an".into(), ..base() }, &[]),
+        (Filter { state: pb::KeyPairState::Active.into(), ..base() }, LIVE),
+        (Filter { state: pb::KeyPairState::Deleted.into(), ..base() }, &[]),
+        (Filter { origin: pb::Origin::ImportedPublic.into(), ..base() }, &["web-public"]),
+        (Filter { encryption_type: pb::EncryptionType::Kms.into(), ..base() }, &["kms-made"]),
+        (Filter { encryption_type: pb::EncryptionType::Default.into(), ..base() }, &["web-made"]),
+        (Filter { kms_key_name: "kps/default".into(), ..base() }, &["kms-made"]),
+        (Filter { kms_key_name: "default".into(), ..base() }, &[]),
+        (Filter { name_prefix: "web".into(), private_key_state: pb::PrivateKeyState::None.into(), ..base() }, &["web-public"]),
+    ]
+}
+
+fn by_print(fingerprint: &str) -> pb::ListFilter {
+    pb::ListFilter { fingerprint: fingerprint.into(), ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

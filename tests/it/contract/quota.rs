@@ -9,12 +9,7 @@ use crate::refusal::Refusal;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_501st_key_is_refused() {
     let mut world = World::new().await;
-    let mut making = tokio::task::JoinSet::new();
-    for number in 0..500 {
-        let mut client = world.client.clone();
-        making.spawn(async move { client.create(create(&format!("n{number}"))).await.is_ok() });
-    }
-    assert!(making.join_all().await.into_iter().all(|made| made));
+    world.fill(500, |number| create(&format!("n{number}"))).await;
     let (line, file) = new_key();
     let client = &mut world.client;
     let refusals = [
