@@ -4,6 +4,8 @@
 //! It has two messages: `message` goes to the caller, `detail` only to the log. Neither ever holds a secret.
 //! This file knows no wire: `grpc/status.rs` is the table to gRPC.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ pub struct Error {
 /// One invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Path of the field, such as `placements[1].remote_name`.
+    /// Path of the field, such as `placements[1].remote_name`; empty: the message as a whole.
     pub field: String,
     /// Why.
     pub reason: Reason,
@@ -71,9 +73,13 @@ impl Error {
     /// All invalid fields of a request at once. `violations` is not empty; an empty one is an internal error.
     pub fn violations(violations: Vec<Violation>) -> Self {
         let Some(first) = violations.first() else { return Self::internal("no violation in an invalid argument") };
+        let told = match first.field.as_str() {
+            "" => first.message.clone(), // the message as a whole
+            field => format!("{field}: {}", first.message),
+        };
         let message = match violations.len() {
-            1 => format!("{}: {}", first.field, first.message),
-            n => format!("{}: {} (and {} more, see BadRequest)", first.field, first.message, n - 1),
+            1 => told,
+            n => format!("{told} (and {} more, see BadRequest)", n - 1),
         };
         Self { violations: violations.clone(), ..Self::new(first.reason, message) }
     }

@@ -91,6 +91,7 @@ run "doc tests" doc_tests
 run "buf lint" buf_lint
 run "grpcurl" python_script py/grpcurl_all
 run "pages" python_script py/pages
+run "README" python_script py/readme
 run "sshd login" python_script py/sshd_login
 run "system calls" python_script trace
 run "power loss" python_script power_loss   # as root

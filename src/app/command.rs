@@ -20,6 +20,7 @@ use crate::kms::DEFAULT_KEY;
 use crate::kms::keyring::Keyring;
 use crate::ready::Readiness;
 use crate::service::backup;
+use crate::store::sled;
 use crate::telemetry::Metrics;
 
 /// The configuration of a command; all faults at once.
@@ -58,10 +59,10 @@ pub async fn keyring(command: &KeyringCommand, output: Output) -> Result<(), Fai
     output.key_versions(&versions).map_err(|failure| Failure::io("stdout", failure))
 }
 
-/// `store verify`, `store backup`, `store restore`.
+/// `store verify`, `store compact`, `store backup`, `store restore`.
 pub async fn store(command: &StoreCommand) -> Result<(), Failure> {
     let settings = match command {
-        StoreCommand::Verify(settings) => settings,
+        StoreCommand::Verify(settings) | StoreCommand::Compact(settings) => settings,
         StoreCommand::Backup { settings, .. } | StoreCommand::Restore { settings, .. } => settings,
     };
     let config = load(settings, Flags::default())?;
@@ -70,6 +71,7 @@ pub async fn store(command: &StoreCommand) -> Result<(), Failure> {
         (StoreCommand::Backup { file, .. }, None) => back_up(&config, file).await,
         (_, Some(_)) => Err(Failure::config(format!("a server holds {}: stop it first", config.data_dir.display()))),
         (StoreCommand::Verify(_), None) => verify(&config).await,
+        (StoreCommand::Compact(_), None) => compact(&config).await,
         (StoreCommand::Restore { file, .. }, None) => restore(&config, file).await,
     }
 }
@@ -135,6 +137,16 @@ async fn verify(config: &Config) -> Result<(), Failure> {
     }
 }
 
+async fn compact(config: &Config) -> Result<(), Failure> {
+    existing_data(config)?;
+    super::refuse_half_restored(&config.data_dir)?;
+    let mac = super::row_mac(&existing_keyring(config)?)?;
+    let (data, options) = (config.data_dir.clone(), super::sled_options(config));
+    let work = tokio::task::spawn_blocking(move || sled::compact(&data, options, &mac, &OsEntropy));
+    let done = work.await.map_err(|error| Failure::stuck(error.to_string()))?.map_err(super::fatal)?;
+    print(&format!("{} rows kept; {} bytes on the disk before, {} now\n", done.rows, done.before, done.after))
+}
+
 async fn back_up(config: &Config, file: &Path) -> Result<(), Failure> {
     existing_data(config)?;
     let mut target = new_file(file)?;
@@ -176,14 +188,27 @@ async fn restore(config: &Config, file: &Path) -> Result<(), Failure> {
     let unusable = |error: crate::error::Error| Failure::Damaged(error.message);
     backup::check(&backup_keys(&keyring), open_file).map_err(unusable)?;
     drop(keyring);
-    let opened = quiet_open(config).await?;
+    let mark = config.data_dir.join(super::RESTORING);
+    let marked = |error| Failure::io(&format!("cannot make {}", mark.display()), error);
+    File::create(&mark).and_then(|_| sync_dir(&config.data_dir)).map_err(marked)?;
+    let opened = super::open_any(config, quiet(), Readiness::default()).await?;
     let counted = backup::restore(&backup_keys(&opened.keyring), open_file, &*opened.store).await.map_err(unusable)?;
     opened.close()?;
+    std::fs::remove_file(&mark).and_then(|()| sync_dir(&config.data_dir)).map_err(marked)?;
     print(&format!("{} key pairs restored\n", counted.pairs))
 }
 
 async fn quiet_open(config: &Config) -> Result<super::Opened, Failure> {
-    open(config, Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))), Readiness::default()).await
+    open(config, quiet(), Readiness::default()).await
+}
+
+/// Metrics that nobody reads.
+fn quiet() -> Arc<Metrics> {
+    Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")))
+}
+
+fn sync_dir(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// A command that looks must not make what it looks for.

@@ -2,6 +2,8 @@
 //!
 //! The only place, beside `config`, that names concrete adapters.
 
+#![forbid(unsafe_code)]
+
 pub mod command;
 pub mod failure;
 pub mod operator;
@@ -55,8 +57,13 @@ impl Opened {
     }
 }
 
-/// Opens keyring and store and puts the service together.
+/// Opens keyring and store and puts the service together. A store that a restore did not finish is refused.
 pub async fn open(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) -> Result<Opened, Failure> {
+    refuse_half_restored(&config.data_dir)?;
+    open_any(config, metrics, readiness).await
+}
+
+async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) -> Result<Opened, Failure> {
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     make_data_dir(&config.data_dir)?;
     let keyring = Arc::new(open_keyring(config, &clock, &entropy)?);
@@ -144,6 +151,20 @@ fn make_data_dir(path: &Path) -> Result<(), Failure> {
     std::fs::File::open(path.join("..")).and_then(|parent| parent.sync_all()).map_err(failed)
 }
 
+/// A store that is filled from a backup looks like any other: while a restore runs, and after one that was cut off, a
+/// file says so.
+fn refuse_half_restored(data_dir: &Path) -> Result<(), Failure> {
+    if !data_dir.join(RESTORING).exists() {
+        return Ok(());
+    }
+    let message = format!(
+        "a restore into {} was cut off, or runs still: when it does not, remove `store`, `epoch` and `{RESTORING}` \
+         there and restore again",
+        data_dir.display()
+    );
+    Err(Failure::Damaged(message))
+}
+
 fn has_data(data_dir: &Path) -> bool {
     data_dir.join("store").exists() || data_dir.join("epoch").exists()
 }
@@ -160,7 +181,7 @@ async fn open_store(
         tracing::warn!("the store is in memory: everything is gone when the service stops");
         return Ok((Arc::new(MemoryStore::new(mac)), None));
     }
-    let options = SledOptions { cache_bytes: config.store.cache_mib << 20, ..SledOptions::default() };
+    let options = sled_options(config);
     let (data, entropy) = (config.data_dir.clone(), Arc::clone(entropy));
     let open = move || SledStore::open(&data, options, mac, &*entropy, on_fatal(readiness));
     let opened = tokio::task::spawn_blocking(open).await;
@@ -168,6 +189,10 @@ async fn open_store(
     let metrics = Arc::clone(metrics);
     sled.stats().observe(Box::new(move |commits, fsync| metrics.store_group(commits, fsync)));
     Ok((Arc::clone(&sled) as _, Some(sled)))
+}
+
+fn sled_options(config: &Config) -> SledOptions {
+    SledOptions { cache_bytes: config.store.cache_mib << 20, ..SledOptions::default() }
 }
 
 /// The store cannot be trusted any more: NOT_SERVING at once, and the process ends, because a restart with a clear
@@ -229,4 +254,6 @@ fn current(keyring: &Keyring, purpose: &str) -> Result<SecretBytes, Failure> {
     versions.remove(&current).ok_or_else(|| Failure::Damaged("the keyring has no active MAC root".to_owned()))
 }
 
+/// There while a restore is not finished.
+const RESTORING: &str = "restoring";
 const QUEUE: usize = 64;

@@ -79,6 +79,8 @@ pub enum KeyringCommand {
 pub enum StoreCommand {
     /// Check every record; refused while a server holds the data
     Verify(Settings),
+    /// Rewrite the store without what was removed from it; refused while a server holds the data
+    Compact(Settings),
     /// Write a backup; works while a server holds the data
     Backup {
         /// The new backup file

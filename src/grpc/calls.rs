@@ -181,9 +181,9 @@ fn in_our_words(response: Response<Body>, id: CallId) -> Response<Body> {
         CANCELLED => too_late(),
         OUT_OF_RANGE => Error::new(Reason::MessageTooLarge, "the message is over 256 KiB"),
         UNIMPLEMENTED if message.contains("ncoding") || message.contains("ompress") => {
-            Error::new(Reason::MessageMalformed, "compressed messages are not taken: send identity")
+            malformed("compressed messages are not taken: send identity")
         }
-        INTERNAL => Error::new(Reason::MessageMalformed, "the frame is not one whole gRPC message"),
+        INTERNAL => malformed("the frame is not one whole gRPC message"),
         _ => return response,
     };
     status(&error, id).into_http()
@@ -200,6 +200,11 @@ fn is_health(path: &str) -> bool {
 
 fn stopping() -> Error {
     Error::new(Reason::StoreUnavailable, "the service is stopping: try again").with_retry_after(Duration::from_secs(1))
+}
+
+/// Like every invalid argument it carries a BadRequest; its path is empty: the message as a whole.
+fn malformed(message: &str) -> Error {
+    Error::invalid("", Reason::MessageMalformed, message)
 }
 
 fn too_late() -> Error {

@@ -32,6 +32,10 @@ pub(super) fn command(mut request: pb::ListRequest) -> Result<(List, View)> {
     };
     let page_token = std::mem::take(&mut request.page_token);
     request.page_size = 0;
+    if let Some(project) = &project {
+        // "" and "default" are one query.
+        project.as_str().clone_into(&mut request.project_id);
+    }
     let digest = super::digest(&request);
     let filter = filter(&mut faults, request.filter.unwrap_or_default(), request.show_deleted);
     faults.done()?;
@@ -74,7 +78,7 @@ fn filter(faults: &mut Faults, asked: pb::ListFilter, show_deleted: bool) -> Fil
     Filter {
         name_prefix: asked.name_prefix,
         fingerprint,
-        algorithm: chosen(faults, "filter.key_type", algorithm(asked.key_type)),
+        algorithm: algorithm(faults, asked.key_type),
         provider: set(asked.provider),
         private_key_state: chosen(faults, "filter.private_key_state", private_key_state(asked.private_key_state)),
         labels: asked.labels,
@@ -94,13 +98,17 @@ fn chosen<T>(faults: &mut Faults, field: &str, value: Chosen<T>) -> Option<T> {
     faults.take(value.map_err(|()| Violation::new(field, Reason::FilterInvalid, "is not one of the enum's values")))?
 }
 
-fn algorithm(value: i32) -> Chosen<Algorithm> {
+fn algorithm(faults: &mut Faults, value: i32) -> Option<Algorithm> {
     match pb::KeyType::try_from(value) {
-        Ok(pb::KeyType::Unspecified) => Ok(None),
-        Ok(pb::KeyType::Ed25519) => Ok(Some(Algorithm::Ed25519)),
-        Ok(pb::KeyType::Ecdsa) => Ok(Some(Algorithm::Ecdsa)),
-        Ok(pb::KeyType::Rsa) => Ok(Some(Algorithm::Rsa)),
-        _ => Err(()),
+        Ok(pb::KeyType::Unspecified) => None,
+        Ok(pb::KeyType::Ed25519) => Some(Algorithm::Ed25519),
+        Ok(pb::KeyType::Ecdsa) => Some(Algorithm::Ecdsa),
+        Ok(pb::KeyType::Rsa) => Some(Algorithm::Rsa),
+        _ => {
+            let message = "no keys of this type are kept: use ED25519, ECDSA or RSA";
+            faults.add(Violation::new("filter.key_type", Reason::FilterInvalid, message));
+            None
+        }
     }
 }
 

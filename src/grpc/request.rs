@@ -11,11 +11,11 @@ use crate::model::{
     Description, EncryptionChoice, KeyChoice, KeyPairId, KeyPairName, LOCAL, Labels, ProjectId, RequestId, UserId,
 };
 use crate::secret::SecretText;
-use crate::service::Projects;
 use crate::service::command::{
     By, ClearPrivate, Create, Delete, ExportPrivate, ImportPrivate, ImportPublic, Key, Manner, NewPair, Repeat,
     Undelete, Update,
 };
+use crate::service::{ProjectRules, Projects, unfit_format};
 use crate::sshkey::{Algorithm, Curve, Fault, KeyFormat, KeySpec, PrivateKey, PublicKey, check_format};
 
 /// SHA-256 of a whole request: what a request id stands for.
@@ -67,13 +67,15 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
         (&request.project_id, &request.name, &request.description, &request.user_id),
         take(&mut request.labels),
     );
-    let spec = spec(&mut faults, request.key_type, request.bits);
-    let encryption = encryption(&mut faults, request.encryption.as_ref());
+    let rules = rules(projects, &request.project_id);
+    let spec = spec(&mut faults, request.key_type, request.bits, rules.min_rsa_bits);
+    let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
     let passphrase = passphrase(take(&mut request.passphrase));
     if let (Some(spec), Some(format)) = (spec, format) {
-        faults.key("private_key_format", check_format(spec.algorithm(), format, passphrase.is_some()));
+        let checked = check_format(spec.algorithm(), format, passphrase.is_some());
+        faults.take(checked.map_err(|fault| unfit_format("private_key_format", fault)));
     }
     if !request.generated_by.is_empty() {
         faults.add(not_configured("generated_by", &request.generated_by));
@@ -104,8 +106,8 @@ pub(super) fn import_public(
     );
     let line = SecretText::new(take(&mut request.public_key)); // it may turn out to be a private key
     let public = faults.key("public_key", PublicKey::parse_line(line.expose()));
-    if let (Some((public, _)), Some(new)) = (&public, &new) {
-        rsa_size(&mut faults, "public_key", public, projects, &new.project);
+    if let Some((public, _)) = &public {
+        rsa_size(&mut faults, "public_key", public, rules(projects, &request.project_id));
     }
     placements(&mut faults, &request.placements, projects);
     let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
@@ -127,14 +129,15 @@ pub(super) fn import_private(
     );
     let text = SecretText::new(take(&mut request.private_key));
     let key = faults.key("private_key", PrivateKey::parse(text.expose()));
-    if let (Some((key, _)), Some(new)) = (&key, &new) {
-        rsa_size(&mut faults, "private_key", key.public(), projects, &new.project);
+    let rules = rules(projects, &request.project_id);
+    if let Some((key, _)) = &key {
+        rsa_size(&mut faults, "private_key", key.public(), rules);
     }
     if passphrase(take(&mut request.passphrase)).is_some() {
         let message = "private keys with a passphrase are not taken yet: send the key without one";
         faults.add(Violation::new("passphrase", Reason::PassphraseUnsupported, message));
     }
-    let encryption = encryption(&mut faults, request.encryption.as_ref());
+    let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
     let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
     faults.done()?;
@@ -288,6 +291,11 @@ fn new_pair(
     Some(NewPair { project: project?, name: name?, description: description?, labels: labels?, user_id: user_id? })
 }
 
+/// The project's rules, whatever else is wrong; of a project id that does not parse, the rules of all.
+fn rules<'p>(projects: &'p Projects, project: &str) -> &'p ProjectRules {
+    ProjectId::parse("project_id", project).map_or(&projects.default, |project| projects.rules(&project))
+}
+
 fn labels(faults: &mut Faults, field: &str, raw: std::collections::BTreeMap<String, String>) -> Option<Labels> {
     match Labels::parse(field, raw) {
         Ok(labels) => Some(labels),
@@ -298,7 +306,8 @@ fn labels(faults: &mut Faults, field: &str, raw: std::collections::BTreeMap<Stri
     }
 }
 
-fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
+/// What shall be made. RSA below `least` bits is not made, as it is not taken in.
+fn spec(faults: &mut Faults, key_type: i32, bits: i32, least: u16) -> Option<KeySpec> {
     let bad_bits = |allowed: &str| {
         Err(Violation::new("bits", Reason::KeyBitsUnsupported, format!("this type is made with bits {allowed}, or 0")))
     };
@@ -309,6 +318,7 @@ fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
         (Ok(pb::KeyType::Ecdsa), 384) => Ok(KeySpec::Ecdsa(Curve::P384)),
         (Ok(pb::KeyType::Ecdsa), 521) => Ok(KeySpec::Ecdsa(Curve::P521)),
         (Ok(pb::KeyType::Ecdsa), _) => bad_bits("256, 384 or 521"),
+        (Ok(pb::KeyType::Rsa), 0) if least > 3072 => Ok(KeySpec::Rsa(4096)),
         (Ok(pb::KeyType::Rsa), 0) => Ok(KeySpec::Rsa(3072)),
         (Ok(pb::KeyType::Rsa), 2048) => Ok(KeySpec::Rsa(2048)),
         (Ok(pb::KeyType::Rsa), 3072) => Ok(KeySpec::Rsa(3072)),
@@ -319,16 +329,23 @@ fn spec(faults: &mut Faults, key_type: i32, bits: i32) -> Option<KeySpec> {
             Err(Violation::new("key_type", Reason::KeyTypeUnsupported, message))
         }
     };
-    faults.take(spec)
+    faults.take(spec.and_then(|spec| match spec {
+        KeySpec::Rsa(bits) if bits < least => {
+            let message = format!("RSA keys of this project must have at least {least} bits");
+            Err(Violation::new("bits", Reason::KeyBitsUnsupported, message))
+        }
+        spec => Ok(spec),
+    }))
 }
 
-fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>) -> Option<EncryptionChoice> {
-    let Some(asked) = asked else { return Some(EncryptionChoice::Unsaid) };
+fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>, rules: &ProjectRules) -> Option<EncryptionChoice> {
+    let Some(asked) = asked else { return faults.take(rules.meant(EncryptionChoice::Unsaid)) };
     let has_key = !asked.kms_key_name.is_empty() || !asked.kms_key_id.is_empty();
     let choice = match pb::EncryptionType::try_from(asked.r#type) {
         Ok(pb::EncryptionType::Unspecified | pb::EncryptionType::Default) if has_key => {
             let message = "a key name or id goes with type KMS only";
-            Err(Violation::new("encryption.kms_key_name", Reason::EncryptionConflict, message))
+            let which = if asked.kms_key_name.is_empty() { "kms_key_id" } else { "kms_key_name" };
+            Err(Violation::new(format!("encryption.{which}"), Reason::EncryptionConflict, message))
         }
         Ok(pb::EncryptionType::Unspecified) => Ok(EncryptionChoice::Unsaid),
         Ok(pb::EncryptionType::Default) => Ok(EncryptionChoice::Default),
@@ -340,7 +357,7 @@ fn encryption(faults: &mut Faults, asked: Option<&pb::Encryption>) -> Option<Enc
             Err(Violation::new("encryption.type", Reason::EncryptionTypeInvalid, message))
         }
     };
-    faults.take(choice)
+    faults.take(choice.and_then(|choice| rules.meant(choice)))
 }
 
 /// Only `local` is there, and naming it changes nothing.
@@ -379,8 +396,8 @@ fn format(faults: &mut Faults, field: &str, format: i32) -> Option<KeyFormat> {
     faults.take(format)
 }
 
-fn rsa_size(faults: &mut Faults, field: &str, public: &PublicKey, projects: &Projects, project: &ProjectId) {
-    let least = projects.rules(project).min_rsa_bits;
+fn rsa_size(faults: &mut Faults, field: &str, public: &PublicKey, rules: &ProjectRules) {
+    let least = rules.min_rsa_bits;
     if public.algorithm() == Algorithm::Rsa && public.bits() < least {
         let message = format!("RSA keys of this project must have at least {least} bits");
         faults.add(Violation::new(field, Reason::WeakRsaSize, message));

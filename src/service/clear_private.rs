@@ -1,7 +1,7 @@
 //! ClearPrivate: forgets the private half, keeps the public one.
 
 use super::call::Call;
-use super::command::{By, ClearPrivate, Key};
+use super::command::ClearPrivate;
 use super::record::{changed, no_private_key};
 use super::request::{Entered, Ticket, enter};
 use super::update::TRIES;
@@ -14,7 +14,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ClearPrivate) -> Result
     let project = command.key.project.clone();
     let ticket = match enter(s, call, "ClearPrivate", &project, command.repeat).await? {
         Entered::First(ticket) => ticket,
-        Entered::Again(id, _) => return read::pair(s, &Key { project, by: By::Id(id) }).await,
+        Entered::Again(id, _) => return read::again(s, project, id).await,
     };
     for _ in 0..TRIES {
         match attempt(s, &command, &ticket).await {

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::command::{By, Create, Key};
 use super::pool::Work;
 use super::project::check_quota;
-use super::record::{PrivateText, give_out, new_pair, open, seal};
+use super::record::{PrivateText, give_out, new_pair, open, resolve, seal};
 use super::request::{Did, Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result};
@@ -21,12 +21,15 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
         Entered::First(ticket) => ticket,
         Entered::Again(id, did) => return again(s, call, command, id, did).await,
     };
-    let kek = s.parts.envelope.resolve(&choice).await?;
+    let kek = resolve(s, &choice).await?;
     if let Some(pair) = taken(s, &command).await? {
         ticket.settle(s, pair.id).await?;
         return Ok((Some(pair), None));
     }
-    check_quota(s, &command.new.project).await?;
+    // The commit checks the quota too: this look is for validations, and so that no costly key is made in vain.
+    if command.manner.validate_only || matches!(command.spec, KeySpec::Rsa(_)) {
+        check_quota(s, &command.new.project).await?;
+    }
     if command.manner.validate_only {
         return Ok((None, None));
     }

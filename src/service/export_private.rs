@@ -2,9 +2,9 @@
 
 use super::call::Call;
 use super::command::ExportPrivate;
-use super::record::{PrivateText, corrupt, give_out, no_private_key, open, refused};
+use super::record::{PrivateText, corrupt, give_out, no_private_key, open, unfit_format};
 use super::{Inner, read};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{KeyPair, PrivateKeyState};
 use crate::sshkey::check_format;
 
@@ -12,7 +12,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ExportPrivate) -> Resul
     let row = read::live_row(s, &command.key, true).await?;
     let pair = row.pair;
     check_format(pair.public.algorithm(), command.format, command.passphrase.is_some())
-        .map_err(|fault| refused("format", fault))?;
+        .map_err(|fault| Error::violations(vec![unfit_format("format", fault)]))?;
     if pair.private_key_state != PrivateKeyState::Stored {
         return Err(no_private_key(&pair));
     }

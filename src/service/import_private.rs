@@ -1,11 +1,11 @@
 //! ImportPrivate: takes in a private key, as a new pair or as the private half of a pair that has none.
 
 use super::call::Call;
-use super::command::{By, ImportPrivate, Key};
+use super::command::ImportPrivate;
 use super::import_public::check_key_is_new;
 use super::pool::Work;
 use super::project::check_quota;
-use super::record::{changed, new_pair, not_found, refused, seal};
+use super::record::{changed, new_pair, not_found, refused, resolve, seal};
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result, Violation};
@@ -19,13 +19,10 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPrivate) -> Resul
     let (mode, choice) = s.parts.projects.rules(&project).encryption(command.encryption.clone())?;
     let ticket = match enter(s, call, "ImportPrivate", &project, command.manner.repeat).await? {
         Entered::First(ticket) => ticket,
-        Entered::Again(id, _) => {
-            let row = read::row(s, &Key { project, by: By::Id(id) }, false).await?;
-            return if row.pair.is_live() { Ok(Some(row.pair)) } else { Err(not_found()) };
-        }
+        Entered::Again(id, _) => return read::again(s, project, id).await.map(Some),
     };
     let command = prove(s, call, command).await?;
-    let kek = s.parts.envelope.resolve(&choice).await?;
+    let kek = resolve(s, &choice).await?;
     for _ in 0..TRIES {
         match attempt(s, &command, &ticket, (mode, &kek)).await {
             // Another call changed the pair, or took the name, between the look and the commit.
@@ -77,9 +74,10 @@ async fn make(
     ticket: &Ticket,
     sealing: (EncryptionMode, &KekRef),
 ) -> Result<Option<KeyPair>> {
-    check_key_is_new(s, &command.new.project, command.key.public()).await?;
-    check_quota(s, &command.new.project).await?;
     if command.manner.validate_only {
+        // What the commit checks otherwise.
+        check_key_is_new(s, &command.new.project, command.key.public()).await?;
+        check_quota(s, &command.new.project).await?;
         return Ok(None);
     }
     let public = command.key.public().clone();

@@ -1,10 +1,10 @@
 //! ImportPublic: takes in a public key.
 
 use super::call::Call;
-use super::command::{By, ImportPublic, Key};
+use super::command::ImportPublic;
 use super::create::name_exists;
 use super::project::check_quota;
-use super::record::{new_pair, not_found};
+use super::record::new_pair;
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result};
@@ -16,18 +16,16 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result
     let project = &command.new.project;
     let ticket = match enter(s, call, "ImportPublic", project, command.manner.repeat).await? {
         Entered::First(ticket) => ticket,
-        Entered::Again(id, _) => {
-            let row = read::row(s, &Key { project: project.clone(), by: By::Id(id) }, false).await?;
-            return if row.pair.is_live() { Ok(Some(row.pair)) } else { Err(not_found()) };
-        }
+        Entered::Again(id, _) => return read::again(s, project.clone(), id).await.map(Some),
     };
     if let Some(pair) = taken(s, &command).await? {
         ticket.settle(s, pair.id).await?;
         return Ok(Some(pair));
     }
-    check_key_is_new(s, project, &command.public).await?;
-    check_quota(s, project).await?;
     if command.manner.validate_only {
+        // What the commit checks otherwise.
+        check_key_is_new(s, project, &command.public).await?;
+        check_quota(s, project).await?;
         return Ok(None);
     }
     match store(s, &command, &ticket).await {
@@ -59,7 +57,7 @@ async fn store(s: &Inner, command: &ImportPublic, ticket: &Ticket) -> Result<Key
     Ok(pair)
 }
 
-/// Refuses a key that the project has under another name. The commit checks again.
+/// Refuses a key that the project has under another name, as the commit does.
 pub(super) async fn check_key_is_new(s: &Inner, project: &ProjectId, public: &PublicKey) -> Result<()> {
     match s.parts.store.get(Lookup::Fingerprint(project, public.sha256()), false).await? {
         None => Ok(()),

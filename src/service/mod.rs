@@ -4,6 +4,8 @@
 //! private half, runs in a task of its own, which the caller's deadline does not end, between two audit points. It
 //! knows no wire and no concrete adapter.
 
+#![forbid(unsafe_code)]
+
 pub mod audit;
 pub mod backup;
 pub mod call;
@@ -44,7 +46,7 @@ use audit::{Action, Audit};
 use call::Call;
 pub use page::Listing;
 pub use project::{Holding, ProjectRules, Projects};
-pub use record::PrivateText;
+pub use record::{PrivateText, unfit_format};
 
 /// The use cases. Cloning is cheap.
 #[derive(Clone)]

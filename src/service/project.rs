@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Inner;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Reason, Result, Violation};
 use crate::model::{EncryptionChoice, EncryptionMode, LOCAL, ProjectId};
 use crate::store::{Note, Noted};
 
@@ -47,18 +47,21 @@ impl Projects {
 }
 
 impl ProjectRules {
-    /// What is meant, where the caller said nothing; refused where the project may not use it.
+    /// What is meant: the project's default, where the caller said nothing.
+    pub fn meant(&self, choice: EncryptionChoice) -> Result<EncryptionChoice, Violation> {
+        match (choice, self.encryption.first()) {
+            (EncryptionChoice::Unsaid, Some(EncryptionMode::Kms)) => {
+                let message = "this project's default is KMS: name the key here";
+                Err(Violation::new("encryption.kms_key_name", Reason::KmsKeyRequired, message))
+            }
+            (EncryptionChoice::Unsaid, _) => Ok(EncryptionChoice::Default),
+            (said, _) => Ok(said),
+        }
+    }
+
+    /// What is meant, and its mode; refused where the project may not use it.
     pub(super) fn encryption(&self, choice: EncryptionChoice) -> Result<(EncryptionMode, EncryptionChoice)> {
-        let choice = match choice {
-            EncryptionChoice::Unsaid => match self.encryption.first() {
-                Some(EncryptionMode::Kms) => {
-                    let message = "this project's default is KMS: name the key in encryption.kms_key_name";
-                    return Err(Error::invalid("encryption.kms_key_name", Reason::KmsKeyRequired, message));
-                }
-                _ => EncryptionChoice::Default,
-            },
-            said => said,
-        };
+        let choice = self.meant(choice).map_err(|violation| Error::violations(vec![violation]))?;
         let mode = match choice {
             EncryptionChoice::Kms(_) => EncryptionMode::Kms,
             _ => EncryptionMode::Default,
@@ -76,8 +79,7 @@ pub(super) async fn run(s: &Inner, project: &ProjectId) -> Result<Holding> {
     Ok(Holding { key_pairs: count(s, project).await?, quota })
 }
 
-/// Refuses when the project is full. The commit checks again; this check is for `validate_only`, and so that no key
-/// is made in vain.
+/// Refuses when the project is full, as the commit does.
 pub(super) async fn check_quota(s: &Inner, project: &ProjectId) -> Result<()> {
     let quota = s.parts.projects.rules(project).key_pairs;
     if count(s, project).await? < quota {

@@ -4,7 +4,7 @@ use super::Inner;
 use super::command::{By, Key};
 use super::record::not_found;
 use crate::error::{Error, Reason, Result};
-use crate::model::{KeyPair, KeyPairState};
+use crate::model::{KeyPair, KeyPairId, KeyPairState, ProjectId};
 use crate::store::{Lookup, Row};
 
 /// The pair, deleted ones (by id) too.
@@ -22,6 +22,12 @@ pub(super) async fn row(s: &Inner, key: &Key, with_envelope: bool) -> Result<Row
         Some(row) if !is_due(s, &row.pair) => Ok(row),
         _ => Err(not_found()),
     }
+}
+
+/// What a repeated call answers: the pair as it is now, as long as it is not deleted.
+pub(super) async fn again(s: &Inner, project: ProjectId, id: KeyPairId) -> Result<KeyPair> {
+    let pair = pair(s, &Key { project, by: By::Id(id) }).await?;
+    if pair.is_live() { Ok(pair) } else { Err(not_found()) }
 }
 
 /// The row of a pair that is not deleted.
@@ -46,6 +52,6 @@ pub(super) fn check_etag(pair: &KeyPair, etag: &str) -> Result<()> {
 }
 
 /// A deleted pair past its time is gone for callers, even if the sweeper has not come yet.
-fn is_due(s: &Inner, pair: &KeyPair) -> bool {
+pub(super) fn is_due(s: &Inner, pair: &KeyPair) -> bool {
     pair.deleted.is_some_and(|deleted| deleted.purge_at <= s.parts.clock.now())
 }

@@ -1,17 +1,19 @@
 //! Steps that several use cases share: a new record, sealing, opening, giving out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
 use super::call::Call;
 use super::command::NewPair;
 use super::pool::Work;
-use crate::clock::{OsEntropy, random};
-use crate::envelope::{Identity, KeyCode};
-use crate::error::{Error, Reason, Result, Violation};
+use crate::clock::random;
+use crate::envelope::{Identity, KeyCode, inspect};
+use crate::error::{Class, Error, Reason, Result, Violation};
 use crate::kms::KekRef;
 use crate::model::{
-    EncryptionMode, KeyPair, KeyPairId, KeyPairState, Maker, Origin, PrivateKeyState, SealedBy, ShortId,
+    EncryptionChoice, EncryptionMode, KeyPair, KeyPairId, KeyPairState, Maker, Origin, PrivateKeyState, SealedBy,
+    ShortId,
 };
 use crate::secret::SecretText;
 use crate::sshkey::{Fault, KeyFormat, PrivateKey, PublicKey};
@@ -55,6 +57,17 @@ pub(super) fn changed(s: &Inner, pair: &KeyPair) -> KeyPair {
     KeyPair { revision: pair.revision + 1, update_time: s.parts.clock.now(), ..pair.clone() }
 }
 
+/// The key that a choice means. What is wrong with the choice is told as a violation of its fields.
+pub(super) async fn resolve(s: &Inner, choice: &EncryptionChoice) -> Result<KekRef> {
+    s.parts.envelope.resolve(choice).await.map_err(|error| match error.reason.class() {
+        Class::InvalidArgument => {
+            let violations = vec![Violation::new("encryption.kms_key_id", error.reason, error.message.clone())];
+            Error { violations, ..error }
+        }
+        _ => error,
+    })
+}
+
 /// Seals a private half for a pair, under a new DEK, and notes in the pair what sealed it.
 pub(super) async fn seal(
     s: &Inner,
@@ -78,8 +91,21 @@ pub(super) async fn seal(
 /// Opens the private half of a pair; its public half is computed anew and must be the pair's.
 pub(super) async fn open(s: &Inner, pair: &KeyPair, envelope: &[u8]) -> Result<PrivateKey> {
     let Some(sealed_by) = &pair.sealed_by else { return Err(no_private_key(pair)) };
-    let compact = s.parts.envelope.open(envelope, &identity(pair, sealed_by.mode)).await?;
+    let opened = s.parts.envelope.open(envelope, &identity(pair, sealed_by.mode)).await;
+    // What a back end says of a key that the row does not name is no answer: the envelope was changed.
+    let compact = match opened {
+        Err(_) if !names_key(envelope, sealed_by) => return Err(corrupt(pair.id, "its key is not the record's")),
+        opened => opened?,
+    };
     PrivateKey::from_compact(&pair.public, compact.expose()).ok_or_else(|| corrupt(pair.id, "opened to another key"))
+}
+
+/// Whether one of the envelope's wraps is under the key that the row names. One that cannot be read has said so itself.
+fn names_key(envelope: &[u8], by: &SealedBy) -> bool {
+    let is_it = |kek: &KekRef| {
+        kek.backend == by.backend && kek.name == by.key_name && kek.id == by.key_id && kek.version == by.key_version
+    };
+    inspect(envelope).map_or(true, |header| header.wraps.iter().any(|wrap| is_it(&wrap.kek)))
 }
 
 /// Gives a private half out; one with a passphrase on the pool, because its KDF is slow by purpose.
@@ -95,9 +121,9 @@ pub(super) async fn give_out(
         let text = key.encode(format, None, comment, &*s.parts.entropy).map_err(|fault| refused("format", fault))?;
         return Ok((key, PrivateText { text, format }));
     };
-    let comment = comment.to_owned();
+    let (comment, entropy) = (comment.to_owned(), Arc::clone(&s.parts.entropy));
     let job = move || {
-        let text = key.encode(format, Some(&passphrase), &comment, &OsEntropy);
+        let text = key.encode(format, Some(&passphrase), &comment, &*entropy);
         (key, text)
     };
     let (key, text) = s.parts.pool.run(Work::Kdf, call, job).await?;
@@ -125,6 +151,12 @@ pub(super) fn corrupt(id: KeyPairId, detail: &str) -> Error {
 /// A fault of key text, as a refusal of the field it came in.
 pub(super) fn refused(field: &str, fault: Fault) -> Error {
     Error::violations(vec![Violation::new(field, fault.reason, fault.message)])
+}
+
+/// What does not fit of a format that came in as `field`: the format, or the passphrase beside it.
+pub fn unfit_format(field: &str, fault: Fault) -> Violation {
+    let field = if fault.reason == Reason::PassphraseUnsupported { "passphrase" } else { field };
+    Violation::new(field, fault.reason, fault.message)
 }
 
 /// What a deleted pair's times are, given the retention.

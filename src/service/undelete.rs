@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::command::{By, Key, Undelete};
 use super::create::name_exists;
-use super::record::{changed, not_found};
+use super::record::changed;
 use super::request::{Entered, Ticket, enter};
 use super::update::TRIES;
 use super::{Inner, read};
@@ -15,10 +15,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Undelete) -> Result<Key
     let key = Key { project: command.project.clone(), by: By::Id(command.id) };
     let ticket = match enter(s, call, "Undelete", &command.project, command.repeat).await? {
         Entered::First(ticket) => ticket,
-        Entered::Again(..) => {
-            let pair = read::pair(s, &key).await?;
-            return if pair.is_live() { Ok(pair) } else { Err(not_found()) };
-        }
+        Entered::Again(id, _) => return read::again(s, key.project, id).await,
     };
     for _ in 0..TRIES {
         match attempt(s, &key, &command, &ticket).await {
@@ -32,7 +29,8 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Undelete) -> Result<Key
 async fn attempt(s: &Inner, key: &Key, command: &Undelete, ticket: &Ticket) -> Result<KeyPair> {
     let pair = read::pair(s, key).await?;
     if pair.state != KeyPairState::Deleted {
-        return Err(name_exists(&pair).with_detail("undelete of a pair that is not deleted"));
+        let error = name_exists(&pair);
+        return Err(Error { message: "the key pair is not deleted: there is nothing to bring back".into(), ..error });
     }
     let mut next = changed(s, &pair);
     next.state = KeyPairState::Active;

@@ -1,7 +1,7 @@
 //! Update: changes name, description, labels or owner.
 
 use super::call::Call;
-use super::command::{By, Key, Update};
+use super::command::Update;
 use super::record::changed;
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
@@ -13,7 +13,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Update) -> Result<KeyPa
     let project = command.key.project.clone();
     let ticket = match enter(s, call, "Update", &project, command.repeat).await? {
         Entered::First(ticket) => ticket,
-        Entered::Again(id, _) => return read::pair(s, &Key { project, by: By::Id(id) }).await,
+        Entered::Again(id, _) => return read::again(s, project, id).await,
     };
     for _ in 0..TRIES {
         match attempt(s, &command, &ticket).await {

@@ -44,6 +44,8 @@ impl RsaNumbers {
     /// Refuses numbers that do not belong together. n and e were checked before. That p and q are prime is left to
     /// `prove`.
     pub(super) fn check(&self) -> Result<(), Fault> {
+        // First: with e bounded no d below n^0.3 is an inverse, and whoever sends one must hear what is wrong with it.
+        self.check_d()?;
         if self.p == self.q || !self.has_factors() {
             return Err(inconsistent("p * q is not n"));
         }
@@ -56,7 +58,7 @@ impl RsaNumbers {
         if *iqmp >= *p || !is_one(&modulo(&product(&self.iqmp, &self.q), &p)?) {
             return Err(inconsistent("the coefficient is not the inverse of q modulo p"));
         }
-        self.check_d()
+        Ok(())
     }
 
     /// p * q == n.

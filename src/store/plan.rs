@@ -257,6 +257,7 @@ impl<K: Kv> Draft<'_, '_, K> {
         if let Some(holder) = self.get(&key)? {
             let message = format!("the name {} is taken in project {}", pair.name, pair.project);
             let error = Error::new(Reason::NameExists, message).with_fact("existing_name", pair.name.as_str());
+            let error = error.with_resource("keypairs.v1.KeyPair", pair.name.as_str());
             return Err(with_id(error, keys::id(&holder)));
         }
         self.put(key, pair.id.as_bytes().to_vec());
@@ -274,7 +275,7 @@ impl<K: Kv> Draft<'_, '_, K> {
             };
             let error = with_id(Error::new(Reason::PublicKeyExists, message), id);
             return Err(match name {
-                Some(name) => error.with_fact("existing_name", name),
+                Some(name) => error.with_resource("keypairs.v1.KeyPair", &name).with_fact("existing_name", name),
                 None => error,
             });
         }
@@ -293,7 +294,9 @@ impl<K: Kv> Draft<'_, '_, K> {
         if let Some(quota) = quota.filter(|quota| count >= *quota) {
             let message =
                 format!("project {project} holds {count} key pairs and may hold {quota}: delete some, or ask for more");
-            return Err(Error::new(Reason::QuotaExceeded, message));
+            return Err(
+                Error::new(Reason::QuotaExceeded, message).with_resource("keypairs.v1.Project", project.as_str())
+            );
         }
         self.set_count(project, count + 1)
     }

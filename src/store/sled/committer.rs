@@ -174,7 +174,8 @@ impl Committer {
         let row = shared.mac.seal_head(head).map_err(|e| Fatal::Damaged(e.to_string()))?;
         writes.insert(keys::head(), Some(row));
 
-        shared.gate.begin(writes.keys().map(Vec::as_slice));
+        let before = writes.keys().map(|key| Ok((key.clone(), caught(|| shared.db.get(key))?)));
+        shared.gate.begin(before.collect::<Result<_, Fatal>>()?);
         caught(|| shared.db.apply_batch(batch(&writes)))?;
         let began = Instant::now();
         caught(|| shared.db.flush())?;
@@ -248,7 +249,8 @@ fn gather(orders: &Receiver<Order>, waiting: &mut Vec<Waiting>) -> Option<Order>
     None
 }
 
-fn batch(writes: &Writes) -> sled::Batch {
+/// Writes as sled takes them.
+pub(super) fn batch(writes: &Writes) -> sled::Batch {
     let mut batch = sled::Batch::default();
     for (key, value) in writes {
         match value {

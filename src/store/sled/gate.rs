@@ -1,48 +1,39 @@
 //! What keeps readers from rows that could still be lost: between the applying of a group and its fsync.
 //!
-//! Promise: a read that the gate lets through saw only durable rows, all of one moment. With no group in flight it
-//! costs two atomic loads on either side of the read. It knows no engine.
+//! Promise: a read that the gate lets through saw only durable rows, all of one moment, and never waited: of what the
+//! group in flight touches it saw the rows from before. With no group in flight it costs two atomic loads on either
+//! side of the read.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use sled::IVec;
 use tokio::sync::watch;
+
+/// The rows that a group touches, as they were before it.
+pub(super) type Before = HashMap<Vec<u8>, Option<IVec>>;
 
 /// Groups begun and groups durable, by number.
 pub(super) struct Gate {
     begun: AtomicU64,
     /// Rises before its waiters are told.
     durable: AtomicU64,
-    touched: Mutex<HashSet<u64>>,
-    hasher: RandomState,
+    before: Mutex<Arc<Before>>,
     news: watch::Sender<u64>,
 }
 
 /// How things stood when a read began.
-#[derive(Clone, Copy)]
 pub(super) struct Look {
     begun: u64,
-    busy: bool,
+    before: Option<Arc<Before>>,
 }
 
 impl Look {
-    /// A group is in flight: the read must say which keys it saw.
-    pub(super) fn is_busy(self) -> bool {
-        self.busy
+    /// With a group in flight: what its rows were before it. They stand in for what the engine says now.
+    pub(super) fn before(&self) -> Option<&Before> {
+        self.before.as_deref()
     }
-}
-
-/// What becomes of a read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It stands.
-    Stands,
-    /// A group began meanwhile: read again.
-    Again,
-    /// It touched the group in flight: wait for this number to be durable, and read again.
-    Wait(u64),
 }
 
 impl Default for Gate {
@@ -50,8 +41,7 @@ impl Default for Gate {
         Self {
             begun: AtomicU64::new(0),
             durable: AtomicU64::new(0),
-            touched: Mutex::default(),
-            hasher: RandomState::new(),
+            before: Mutex::default(),
             news: watch::channel(0).0,
         }
     }
@@ -63,24 +53,17 @@ impl Gate {
         // In this order: a group that ends between the loads makes the read look busy, which is only slower.
         let durable = self.durable.load(Ordering::SeqCst);
         let begun = self.begun.load(Ordering::SeqCst);
-        Look { begun, busy: durable != begun }
+        if durable == begun {
+            return Look { begun, before: None };
+        }
+        // Under the lock `before` and `begun` belong together.
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        Look { begun: self.begun.load(Ordering::SeqCst), before: Some(Arc::clone(&before)) }
     }
 
-    /// After a read that saw these keys (hashes of [`Gate::hash`]; only needed when the look was busy).
-    pub(super) fn verdict(&self, look: Look, seen: &[u64]) -> Verdict {
-        if !look.busy {
-            let same = self.begun.load(Ordering::SeqCst) == look.begun;
-            return if same { Verdict::Stands } else { Verdict::Again };
-        }
-        // Under the lock `touched` and `begun` belong together.
-        let touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.begun.load(Ordering::SeqCst) != look.begun {
-            Verdict::Again
-        } else if seen.iter().any(|key| touched.contains(key)) {
-            Verdict::Wait(look.begun)
-        } else {
-            Verdict::Stands
-        }
+    /// After a read: whether it stands. Else a group began meanwhile: read again.
+    pub(super) fn stands(&self, look: &Look) -> bool {
+        self.begun.load(Ordering::SeqCst) == look.begun
     }
 
     /// The number that must be durable before what a scan saw may be shown.
@@ -97,16 +80,10 @@ impl Gate {
         self.durable.load(Ordering::SeqCst) != DEAD
     }
 
-    /// A key as the gate knows it.
-    pub(super) fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash_one(key)
-    }
-
-    /// A group that writes these keys is about to be applied.
-    pub(super) fn begin<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
-        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
-        touched.clear();
-        touched.extend(keys.map(|key| self.hash(key)));
+    /// A group that touches these rows is about to be applied.
+    pub(super) fn begin(&self, rows: Before) {
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        *before = Arc::new(rows);
         self.begun.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -115,7 +92,8 @@ impl Gate {
         self.tell(self.begun.load(Ordering::SeqCst));
     }
 
-    /// The group in flight may never become durable: whoever waits for it is told so.
+    /// The group in flight may never become durable: whoever waits for it is told so, and readers keep to the rows
+    /// from before it.
     pub(super) fn kill(&self) {
         self.tell(DEAD);
     }
@@ -132,39 +110,41 @@ const DEAD: u64 = u64::MAX;
 mod tests {
     use super::*;
 
-    fn begin(gate: &Gate, key: &str) {
-        gate.begin([key.as_bytes()].into_iter());
+    fn begin(gate: &Gate, key: &str, value: Option<&[u8]>) {
+        gate.begin(Before::from([(key.as_bytes().to_vec(), value.map(IVec::from))]));
     }
 
     #[test]
     fn a_read_with_nothing_in_flight_stands() {
         let gate = Gate::default();
-        assert_eq!(gate.verdict(gate.look(), &[]), Verdict::Stands);
-        begin(&gate, "a");
+        assert!(gate.stands(&gate.look()));
+        begin(&gate, "a", None);
         gate.end();
-        assert!(!gate.look().is_busy());
-        assert_eq!(gate.verdict(gate.look(), &[gate.hash(b"a")]), Verdict::Stands);
+        let look = gate.look();
+        assert!(look.before().is_none() && gate.stands(&look));
     }
 
     #[test]
     fn a_read_that_a_group_overtook_is_read_again() {
         let gate = Gate::default();
         let idle = gate.look();
-        begin(&gate, "a");
-        assert_eq!(gate.verdict(idle, &[]), Verdict::Again);
+        begin(&gate, "a", None);
+        assert!(!gate.stands(&idle));
         let busy = gate.look();
         gate.end();
-        begin(&gate, "b");
-        assert_eq!(gate.verdict(busy, &[]), Verdict::Again);
+        assert!(gate.stands(&busy));
+        begin(&gate, "b", None);
+        assert!(!gate.stands(&busy));
     }
 
     #[tokio::test]
-    async fn a_read_that_touched_the_group_in_flight_waits_for_its_fsync() {
+    async fn a_read_sees_what_the_group_in_flight_found() {
         let gate = Gate::default();
-        begin(&gate, "a");
+        begin(&gate, "a", Some(b"old"));
         let look = gate.look();
-        assert_eq!(gate.verdict(look, &[gate.hash(b"b")]), Verdict::Stands);
-        assert_eq!(gate.verdict(look, &[gate.hash(b"b"), gate.hash(b"a")]), Verdict::Wait(1));
+        let before = look.before().unwrap();
+        assert_eq!(before.get(b"a".as_slice()), Some(&Some(IVec::from(b"old"))));
+        assert_eq!(before.get(b"b".as_slice()), None);
         let mut waiting = Box::pin(gate.durable(1));
         let moment = std::time::Duration::from_millis(10);
         assert!(tokio::time::timeout(moment, &mut waiting).await.is_err());
@@ -173,14 +153,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_failed_group_its_readers_are_told() {
+    async fn after_a_failed_group_readers_keep_to_the_rows_before_it() {
         let gate = Gate::default();
-        begin(&gate, "a");
+        begin(&gate, "a", None);
         let waiting = gate.durable(1);
         gate.kill();
         assert!(!waiting.await);
-        // What the group did not touch can still be read.
-        assert_eq!(gate.verdict(gate.look(), &[gate.hash(b"b")]), Verdict::Stands);
-        assert_eq!(gate.verdict(gate.look(), &[gate.hash(b"a")]), Verdict::Wait(1));
+        let look = gate.look();
+        assert_eq!(look.before().unwrap().get(b"a".as_slice()), Some(&None));
+        assert!(gate.stands(&look));
     }
 }

@@ -1,10 +1,11 @@
 //! The store on sled 0.34.7, driven the one way in which it keeps its promises (docs/FORMAT.md).
 //!
-//! Promise: the port's. One thread writes, flushes and fsyncs (`committer.rs`); readers read inline and wait for a
-//! group in flight only when they touched it (`gate.rs`); nobody else writes or flushes, because sled deadlocks.
+//! Promise: the port's. One thread writes, flushes and fsyncs (`committer.rs`); readers read inline, and of a group in
+//! flight they see the rows from before it (`gate.rs`); nobody else writes or flushes, because sled deadlocks.
 //! What cannot be answered for is told once as a [`Fatal`]; the process must end then, this module does not end it.
 
 mod committer;
+mod compact;
 mod disk;
 mod epoch;
 mod export;
@@ -16,6 +17,7 @@ mod stats;
 mod watch;
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -27,10 +29,11 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use committer::Order;
-use gate::{Gate, Verdict};
+use gate::Gate;
 use rows::{Rows, unavailable};
 use watch::{Board, Watchdog};
 
+pub use compact::{Compacted, compact};
 pub use stats::{GroupObserver, StoreStats, StoreTotals};
 
 use super::read::{self, Walk};
@@ -118,6 +121,8 @@ struct Shared {
     board: Arc<Board>,
     alarm: Alarm,
     stats: Arc<StoreStats>,
+    /// Goes after `db`.
+    _lock: File,
 }
 
 /// Tells of the first fatal event, and only of that.
@@ -150,6 +155,7 @@ impl SledStore {
         on_fatal: OnFatal,
     ) -> Result<Self, Fatal> {
         let opened = open::open(data, &options, &mac, entropy)?;
+        let lock = opened.lock.try_clone().map_err(|e| Fatal::Io(e.to_string()))?;
         let alarm = Alarm::new(on_fatal);
         let board = Arc::new(Board::new());
         let shared = Arc::new(Shared {
@@ -159,6 +165,7 @@ impl SledStore {
             board: board.clone(),
             alarm: alarm.clone(),
             stats: Arc::default(),
+            _lock: lock,
         });
         let watchdog = Watchdog::start(board, options.work_limit, move |age| {
             alarm.raise(Fatal::Stuck(format!("work has been going on for {} s", age.as_secs())));
@@ -188,20 +195,13 @@ impl SledStore {
         }
     }
 
-    /// Has something read, until what it read is durable and of one moment.
-    async fn settled<T>(&self, read: impl Fn(&Rows<'_>) -> Result<T> + Send + Sync) -> Result<T> {
-        let Shared { db, board, alarm, gate, .. } = &*self.shared;
+    /// Has something read from single rows that are durable and of one moment.
+    fn settled<T>(&self, read: impl Fn(&Rows<'_>) -> Result<T>) -> Result<T> {
         for _ in 0..READ_TRIES {
-            let look = gate.look();
-            let (found, verdict) = {
-                let rows = Rows::new(db, board, alarm);
-                let rows = if look.is_busy() { rows.noting(gate) } else { rows };
-                (read(&rows), gate.verdict(look, &rows.into_seen()))
-            };
-            match verdict {
-                Verdict::Stands => return found,
-                Verdict::Again => {}
-                Verdict::Wait(group) => self.durable(group).await?,
+            let look = self.shared.gate.look();
+            let found = read(&self.shared.rows().before(look.before()));
+            if self.shared.gate.stands(&look) {
+                return found;
             }
         }
         Err(unavailable("a read met a new group of commits each time"))
@@ -263,11 +263,16 @@ impl Drop for SledStore {
 #[async_trait]
 impl Store for SledStore {
     async fn get(&self, lookup: Lookup<'_>, with_envelope: bool) -> Result<Option<Row>> {
-        self.settled(|rows| read::find(rows, &self.shared.mac, &lookup, with_envelope)).await
+        self.settled(|rows| read::find(rows, &self.shared.mac, &lookup, with_envelope))
     }
 
     async fn note(&self, note: Note<'_>) -> Result<Noted> {
-        self.settled(|rows| read::note(rows, &self.shared.mac, &note)).await
+        if let Note::Total = note {
+            let total = read::note(&self.shared.rows(), &self.shared.mac, &note);
+            self.durable(self.shared.gate.newest()).await?;
+            return total;
+        }
+        self.settled(|rows| read::note(rows, &self.shared.mac, &note))
     }
 
     async fn scan(&self, query: Query<'_>, limit: Limit) -> Result<Page> {
@@ -293,9 +298,10 @@ impl Store for SledStore {
         let sink = walk.await.map_err(|e| unavailable(&e.to_string()))?;
         let tapped = self.ask(|answer| Order::Untap(tap, answer)).await?;
         drop(alive);
+        // None: nobody listens any more.
         if let Some(sink) = sink {
             export::send_tapped(&self.shared.mac, tapped, &sink).await;
-        } // else nobody listens any more
+        }
         Ok(())
     }
 

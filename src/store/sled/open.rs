@@ -1,17 +1,19 @@
 //! Opening: what can go wrong with sled goes wrong here, so it happens on a thread of its own under a watchdog.
 //!
 //! Promise: a store that is damaged, wiped, rolled back, or of another keyring is refused, never made anew. Nothing
-//! is written to a store that is refused, beside what sled itself does when it opens.
+//! is written to a store that is refused, beside what sled itself does when it opens. One process at a time: the lock
+//! is taken before anything is looked at, and goes with the process.
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::epoch::{Sidecar, judge};
@@ -29,21 +31,25 @@ pub(super) struct Opened {
     pub folder: PathBuf,
     pub head: Head,
     pub sidecar: Sidecar,
+    /// Keeps other processes from the data directory.
+    pub lock: File,
 }
 
 /// Opens `data/store`, and judges it by `data/epoch`.
 pub(super) fn open(data: &Path, options: &SledOptions, mac: &RowMac, entropy: &dyn Entropy) -> Result<Opened, Fatal> {
     seccomp::install().map_err(Fatal::Io)?;
-    let folder = data.join("store");
+    let folder = data.join(STORE);
+    let fresh = !data.exists();
+    make_folder(data).map_err(io("the data directory"))?;
+    let lock = lock(data)?;
     let sidecar = Sidecar::new(data);
     let known = sidecar.read().map_err(|e| match e.kind() {
-        std::io::ErrorKind::InvalidData => Fatal::Damaged(format!("{e}; put it back from a backup of the directory")),
+        io::ErrorKind::InvalidData => Fatal::Damaged(format!("{e}; put it back from a backup of the directory")),
         _ => io("epoch")(e),
     })?;
     refuse_missing(&folder, known)?;
-    refuse_held(&folder)?;
-    let fresh = !data.exists();
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io("the data directory"))?;
+    remove_fresh(data).map_err(io("the rest of a compaction"))?;
+    make_folder(&folder).map_err(io("the store's folder"))?;
     remove_half_snapshots(&folder).map_err(io("snap.*.generating"))?;
     let (db, rows) = open_watched(&folder, options)?;
     let file = sync_files(data, &folder).map_err(io("fsync of a fresh store"))?;
@@ -59,21 +65,19 @@ pub(super) fn open(data: &Path, options: &SledOptions, mac: &RowMac, entropy: &d
     if known.is_none() {
         sidecar.write(head).map_err(io("epoch"))?;
     }
-    Ok(Opened { db, file, folder, head, sidecar })
+    Ok(Opened { db, file, folder, head, sidecar, lock })
 }
 
-/// Before sled makes a new one.
-fn refuse_missing(folder: &Path, known: Option<Head>) -> Result<(), Fatal> {
-    if folder.join("db").exists() { Ok(()) } else { judge(None, false, known).map_err(Fatal::Damaged) }
-}
-
-/// sled holds this lock while it is open; before we touch a file of its, nobody else may have it. A process that is
-/// just ending, or a child between fork and exec, may have it a moment longer.
-fn refuse_held(folder: &Path) -> Result<(), Fatal> {
-    let Ok(log) = File::open(folder.join("db")) else { return Ok(()) };
+/// Takes the data directory for this process. sled's own lock is on a file that a compaction swaps, and sled takes it
+/// only when it has opened the file. A process that is just ending, or a child between fork and exec, may have it a
+/// moment longer.
+fn lock(data: &Path) -> Result<File, Fatal> {
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(data.join(LOCK));
+    let file = file.map_err(io("the lock of the data directory"))?;
     for _ in 0..LOCK_TRIES {
-        match rustix::fs::flock(&log, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(()),
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
             Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
             Err(error) => return Err(io("the lock of the data directory")(error.into())),
         }
@@ -81,8 +85,27 @@ fn refuse_held(folder: &Path) -> Result<(), Fatal> {
     Err(Fatal::Io("another process holds the lock of this data directory: stop it first".into()))
 }
 
+/// With its parents, for this user alone.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Removes what a compaction left behind: a copy that was not finished, or the store that the copy took the place of.
+pub(super) fn remove_fresh(data: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(data.join(FRESH)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => File::open(data)?.sync_all(),
+    }
+}
+
+/// Before sled makes a new one.
+fn refuse_missing(folder: &Path, known: Option<Head>) -> Result<(), Fatal> {
+    if folder.join("db").exists() { Ok(()) } else { judge(None, false, known).map_err(Fatal::Damaged) }
+}
+
 /// sled does not open with one of these, left by a crash; it is only a cache of the log (sled #1527).
-fn remove_half_snapshots(folder: &Path) -> std::io::Result<()> {
+fn remove_half_snapshots(folder: &Path) -> io::Result<()> {
     for file in fs::read_dir(folder)? {
         let path = file?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -95,7 +118,7 @@ fn remove_half_snapshots(folder: &Path) -> std::io::Result<()> {
 
 /// Opens and reads everything once: a damaged store shows now, not under the first caller. The thread is left behind
 /// when it is stuck: the process must end.
-fn open_watched(folder: &Path, options: &SledOptions) -> Result<(sled::Db, u64), Fatal> {
+pub(super) fn open_watched(folder: &Path, options: &SledOptions) -> Result<(sled::Db, u64), Fatal> {
     let progress = Arc::new(AtomicU64::new(0));
     let (done, outcome) = sync_channel(1);
     let limit = options.open_limit + Duration::from_secs(db_bytes(folder) >> 26);
@@ -144,12 +167,12 @@ fn open_and_read(config: &sled::Config, progress: &AtomicU64) -> sled::Result<(s
     Ok((db, rows))
 }
 
-fn db_bytes(folder: &Path) -> u64 {
+pub(super) fn db_bytes(folder: &Path) -> u64 {
     fs::metadata(folder.join("db")).map_or(0, |file| file.len())
 }
 
 /// sled never fsyncs these when it makes them.
-fn sync_files(data: &Path, folder: &Path) -> std::io::Result<File> {
+fn sync_files(data: &Path, folder: &Path) -> io::Result<File> {
     File::open(folder.join("conf"))?.sync_all()?;
     sync_folder(folder)?;
     sync_folder(data)?;
@@ -158,7 +181,7 @@ fn sync_files(data: &Path, folder: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
+fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
@@ -179,9 +202,15 @@ fn make_head(db: &sled::Db, file: &File, mac: &RowMac, entropy: &dyn Entropy) ->
     Ok(head)
 }
 
-fn io(what: &'static str) -> impl Fn(std::io::Error) -> Fatal {
+/// What failed, with what the system said of it.
+pub(super) fn io(what: &'static str) -> impl Fn(io::Error) -> Fatal {
     move |error| Fatal::Io(format!("{what}: {error}"))
 }
 
+/// sled's folder in the data directory.
+pub(super) const STORE: &str = "store";
+/// Where a compaction makes the next one.
+pub(super) const FRESH: &str = "store.new";
+const LOCK: &str = "lock";
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);

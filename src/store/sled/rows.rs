@@ -1,11 +1,11 @@
-//! sled's rows as a reader sees them: under the watchdog's eye, panics caught, keys noted for the gate.
+//! sled's rows as a reader sees them: under the watchdog's eye, panics caught, and of a group in flight the rows from
+//! before it.
 
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sled::IVec;
 
-use super::gate::Gate;
+use super::gate::Before;
 use super::watch::Board;
 use super::{Alarm, Fatal};
 use crate::error::{Error, Reason, Result};
@@ -16,23 +16,18 @@ pub(super) struct Rows<'a> {
     tree: &'a sled::Tree,
     board: &'a Board,
     alarm: &'a Alarm,
-    seen: Option<(&'a Gate, RefCell<Vec<u64>>)>,
+    before: Option<&'a Before>,
 }
 
 impl<'a> Rows<'a> {
-    /// Without noting keys.
+    /// Everything, what is not durable yet too.
     pub(super) fn new(tree: &'a sled::Tree, board: &'a Board, alarm: &'a Alarm) -> Self {
-        Self { tree, board, alarm, seen: None }
+        Self { tree, board, alarm, before: None }
     }
 
-    /// Notes every key that is asked for.
-    pub(super) fn noting(self, gate: &'a Gate) -> Self {
-        Self { seen: Some((gate, RefCell::default())), ..self }
-    }
-
-    /// The hashes of the keys that were asked for.
-    pub(super) fn into_seen(self) -> Vec<u64> {
-        self.seen.map(|(_, seen)| seen.into_inner()).unwrap_or_default()
+    /// Single rows as they were before the group in flight. Ranges still see it.
+    pub(super) fn before(self, before: Option<&'a Before>) -> Self {
+        Self { before, ..self }
     }
 
     fn guarded<T>(&self, work: impl FnOnce() -> sled::Result<T>) -> Result<T> {
@@ -45,8 +40,8 @@ impl<'k> Kv for Rows<'k> {
     type Bytes = IVec;
 
     fn get(&self, key: &[u8]) -> Result<Option<IVec>> {
-        if let Some((gate, seen)) = &self.seen {
-            seen.borrow_mut().push(gate.hash(key));
+        if let Some(row) = self.before.and_then(|before| before.get(key)) {
+            return Ok(row.clone());
         }
         self.guarded(|| self.tree.get(key))
     }

@@ -80,7 +80,7 @@ impl Bed {
 }
 
 /// Opens sled as the store does, and writes what the change changed.
-pub(super) fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
+pub fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
     let db = open_raw(folder);
     let before: Rows = db.iter().map(|row| row.map(|(k, v)| (k.to_vec(), v.to_vec())).unwrap()).collect();
     let mut after = before.clone();

@@ -9,6 +9,8 @@ mod rules;
 mod scans;
 mod sled_only;
 
+pub use bed::tamper;
+
 /// Runs each test on both engines.
 macro_rules! both {
     ($($test:ident),* $(,)?) => {
