@@ -24,7 +24,6 @@ mod layers;
 mod lifecycle;
 mod power_loss;
 mod races;
-mod races;
 mod refusal;
 mod refused_starts;
 mod seeded;
