@@ -3,6 +3,8 @@
 //! One place, so that each choice is made once. Keys live in [`SecretBytes`] and are wiped; comparisons take constant
 //! time. It knows no format: what goes in, and in which order, is the callers' duty.
 
+#![forbid(unsafe_code)]
+
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use hkdf::Hkdf;

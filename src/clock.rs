@@ -1,5 +1,7 @@
 //! Time and randomness, handed in. Nothing else in the service asks the machine for either.
 
+#![forbid(unsafe_code)]
+
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rand::TryRng;

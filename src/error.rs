@@ -4,6 +4,8 @@
 //! It has two messages: `message` goes to the caller, `detail` only to the log. Neither ever holds a secret.
 //! This file knows no wire: `grpc/status.rs` is the table to gRPC.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 use std::time::Duration;
 

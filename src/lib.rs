@@ -12,6 +12,9 @@
 //!  0 base       error  secret  clock  ready  octets  cipher
 //! ```
 
+// Not forbid: one small module may opt out one day, with its reason; every other module root forbids it.
+#![deny(unsafe_code)]
+
 pub mod app;
 pub mod cipher;
 pub mod cli;

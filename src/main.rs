@@ -1,5 +1,7 @@
 //! The program: reads the command line and hands over.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -7,6 +9,9 @@ use keypairs::app::{self, Failure, command};
 use keypairs::cli::{self, Cli, Command, Output, Serve};
 use keypairs::config::{Config, Flags};
 use keypairs::telemetry;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

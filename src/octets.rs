@@ -3,6 +3,8 @@
 //! A reader never allocates and never panics, whatever the lengths in the bytes say; a fault names the field it was in.
 //! It knows no format.
 
+#![forbid(unsafe_code)]
+
 /// What was read, or the name of the field that did not fit.
 pub type Read<T> = Result<T, &'static str>;
 

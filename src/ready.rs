@@ -2,6 +2,8 @@
 //!
 //! It knows no health protocol: `app.rs` watches and tells.
 
+#![forbid(unsafe_code)]
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -3,6 +3,8 @@
 //! `expose` is the only door, so that every reading of a secret greps. What these types cannot wipe: copies that the
 //! allocator left behind when a buffer grew before it came here, and buffers of HTTP/2 and TLS.
 
+#![forbid(unsafe_code)]
+
 use zeroize::Zeroizing;
 
 /// Secret bytes.

@@ -41,7 +41,7 @@ async fn a_storm_of_kills_loses_nothing_that_was_acknowledged() {
     assert!(server.stop().success());
     storm.report(rounds, slowest);
     let acks: u64 = storm.writers.iter().map(|writer| writer.acks).sum();
-    assert!(acks > rounds * 20, "too few calls to mean anything: {acks}");
+    assert!(acks > rounds * 8, "too few calls to mean anything: {acks}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

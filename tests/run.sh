@@ -41,10 +41,10 @@ doc_tests() {
     cargo test --locked --doc
 }
 
-# A Python script under tests/py: it prints what it proves and ends with "NAME: N proved, M failed".
+# A Python script under tests: it prints what it proves and ends with "NAME: N proved, M failed".
 python_script() {
     local log=$STEP_DIR/python rc=0
-    "$VENV/bin/python" "tests/py/$1.py" 2>&1 | tee "$log" || rc=$?
+    "$VENV/bin/python" "tests/$1.py" 2>&1 | tee "$log" || rc=$?
     counted "$(count '([0-9]+) proved' < <(tail -n 1 "$log"))" "$(count '([0-9]+) failed' < <(tail -n 1 "$log"))"
     return $rc
 }
@@ -89,9 +89,12 @@ if ((FAILED > 0)); then summary; fi
 run "cargo test" cargo_tests
 run "doc tests" doc_tests
 run "buf lint" buf_lint
-run "grpcurl" python_script grpcurl_all
-run "pages" python_script pages
-run "sshd login" python_script sshd_login
+run "grpcurl" python_script py/grpcurl_all
+run "pages" python_script py/pages
+run "README" python_script py/readme
+run "sshd login" python_script py/sshd_login
+run "system calls" python_script trace
+run "power loss" python_script power_loss   # as root
 
 nothing_chosen() {
     echo "no step's name contains any of: ${CHOSEN[*]}" >&2

@@ -20,7 +20,7 @@ use crate::kms::DEFAULT_KEY;
 use crate::kms::keyring::Keyring;
 use crate::ready::Readiness;
 use crate::service::backup;
-use crate::store::sled;
+use crate::store::sled::compact as compact_store;
 use crate::telemetry::Metrics;
 
 /// The configuration of a command; all faults at once.
@@ -142,7 +142,7 @@ async fn compact(config: &Config) -> Result<(), Failure> {
     super::refuse_half_restored(&config.data_dir)?;
     let mac = super::row_mac(&existing_keyring(config)?)?;
     let (data, options) = (config.data_dir.clone(), super::sled_options(config));
-    let work = tokio::task::spawn_blocking(move || sled::compact(&data, options, &mac, &OsEntropy));
+    let work = tokio::task::spawn_blocking(move || compact_store(&data, options, &mac, &OsEntropy));
     let done = work.await.map_err(|error| Failure::stuck(error.to_string()))?.map_err(super::fatal)?;
     print(&format!("{} rows kept; {} bytes on the disk before, {} now\n", done.rows, done.before, done.after))
 }

@@ -2,6 +2,8 @@
 //!
 //! The only place, beside `config`, that names concrete adapters.
 
+#![forbid(unsafe_code)]
+
 pub mod command;
 pub mod failure;
 pub mod operator;
@@ -138,12 +140,15 @@ pub fn row_mac(keyring: &Keyring) -> Result<RowMac, Failure> {
     RowMac::new(current, keys).map_err(|error| Failure::Damaged(error.to_string()))
 }
 
+/// Durable before anything in it is: a data directory that a power cut takes away takes the keyring along.
 fn make_data_dir(path: &Path) -> Result<(), Failure> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| Failure::io(&format!("cannot make the data directory {}", path.display()), error))
+    let failed =
+        |error| Failure::io(&format!("cannot make the data directory {}", path.display()), error as std::io::Error);
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    std::fs::File::open(path.join("..")).and_then(|parent| parent.sync_all()).map_err(failed)
 }
 
 /// A store that is filled from a backup looks like any other: while a restore runs, and after one that was cut off, a

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
@@ -24,7 +25,7 @@ use crate::grpc::key_pairs::KeyPairsFace;
 use crate::grpc::pb::key_pairs_server::KeyPairsServer;
 use crate::grpc::pb::{self};
 use crate::ready::Readiness;
-use crate::telemetry::{Method, Metrics, metrics_router};
+use crate::telemetry::{Method, Metrics, serve_metrics};
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(config: Config) -> Result<(), Failure> {
@@ -44,7 +45,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let readiness = Readiness::default();
     readiness.hold(STARTING);
     let (health, health_service) = tonic_health::server::health_reporter();
-    spawn_health(&config, health.clone(), health_service.clone(), &readiness).await?;
+    let statuses = spawn_health(&config, health.clone(), health_service.clone(), &readiness).await?;
     let listener = listen(config.server.listen, "grpc").await?;
     spawn_metrics(&config, &metrics).await?;
 
@@ -70,7 +71,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     tracing::info!("stopping: no new calls");
     stopping.store(true, Ordering::Relaxed);
     readiness.hold(STOPPING);
-    end_watches(&health).await;
+    end_watches(&health, statuses).await;
     tokio::time::sleep(NOTICE).await;
     let _ = close.send(()); // fails only when the server has ended
     let drained = timeout_at(deadline, serving).await;
@@ -173,13 +174,13 @@ async fn spawn_health(
     health: HealthReporter,
     service: tonic_health::pb::health_server::HealthServer<impl tonic_health::pb::health_server::Health>,
     readiness: &Readiness,
-) -> Result<(), Failure> {
+) -> Result<JoinHandle<()>, Failure> {
     if let Some(address) = config.health.listen {
         let listener = listen(address, "health").await?;
         tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming(listener)));
     }
     let mut ready = readiness.watch();
-    tokio::spawn(async move {
+    Ok(tokio::spawn(async move {
         loop {
             let status = if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
             health.set_service_status(SERVICE, status).await;
@@ -189,16 +190,17 @@ async fn spawn_health(
                 return;
             }
         }
-    });
-    Ok(())
+    }))
 }
 
-/// Removing a status ends its watches, which otherwise would hold the drain up to its end.
-async fn end_watches(health: &HealthReporter) {
+/// Removing a status ends its watches, which otherwise would hold the drain up to its end. `statuses` ends first: it
+/// would set them again.
+async fn end_watches(health: &HealthReporter, statuses: JoinHandle<()>) {
+    statuses.abort();
+    let _ = statuses.await; // cancelled, as it should be
     for service in [SERVICE, ""] {
         health.set_service_status(service, ServingStatus::NotServing).await;
     }
-    tokio::task::yield_now().await;
     let mut health = health.clone();
     for service in [SERVICE, ""] {
         health.clear_service_status(service).await;
@@ -215,12 +217,12 @@ async fn spawn_metrics(config: &Config, metrics: &Arc<Metrics>) -> Result<(), Fa
         }
         Err(failure) => return Err(failure),
     };
-    let router = metrics_router(Arc::clone(metrics));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    // To the end of the process: what a stop looks like is worth seeing.
+    tokio::spawn(serve_metrics(listener, Arc::clone(metrics), std::future::pending()));
     Ok(())
 }
 
-fn spawn_sweeper(opened: &Opened) -> tokio::task::JoinHandle<()> {
+fn spawn_sweeper(opened: &Opened) -> JoinHandle<()> {
     let service = opened.service.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(SWEEP);
@@ -237,7 +239,7 @@ fn spawn_sweeper(opened: &Opened) -> tokio::task::JoinHandle<()> {
 }
 
 /// Keeps the gauge of key pairs near the truth.
-fn spawn_counter(opened: &Opened, metrics: &Arc<Metrics>) -> tokio::task::JoinHandle<()> {
+fn spawn_counter(opened: &Opened, metrics: &Arc<Metrics>) -> JoinHandle<()> {
     let (service, metrics) = (opened.service.clone(), Arc::clone(metrics));
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(COUNT);

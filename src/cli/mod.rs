@@ -6,6 +6,8 @@
 //!
 //! This folder knows no server: `serve` and the operator commands are only typed here, `main.rs` hands them over.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod client;
 mod commands;

@@ -5,6 +5,8 @@
 //! start are told at once, each with its place and key. Secrets are never values here, only references to files.
 //! `deploy/keypairs.example.toml` is the manual of the keys. It knows no adapter: `app.rs` builds from it.
 
+#![forbid(unsafe_code)]
+
 mod check;
 mod fault;
 mod file;

@@ -5,6 +5,8 @@
 //! of both. It knows neither store nor wire, and not what a private half looks like: whoever opens one compares its
 //! public half with the fingerprint.
 
+#![forbid(unsafe_code)]
+
 mod context;
 mod header;
 

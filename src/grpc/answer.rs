@@ -17,9 +17,13 @@ pub(super) enum View {
 /// A pair as callers see it.
 pub(super) fn key_pair(pair: &KeyPair, view: View) -> pb::KeyPair {
     let id = pair.id.to_string();
+    let fingerprint_sha256 = pair.public.fingerprint_sha256();
     let (public_key, placements) = match view {
         View::Basic => (String::new(), Vec::new()),
-        View::Full => (pair.public.line(pair.line_comment()), vec![local(pair, id.clone())]),
+        View::Full => {
+            let local = local(pair, id.clone(), fingerprint_sha256.clone());
+            (pair.public.line(pair.line_comment()), vec![local])
+        }
     };
     pb::KeyPair {
         id,
@@ -31,7 +35,7 @@ pub(super) fn key_pair(pair: &KeyPair, view: View) -> pb::KeyPair {
         key_type: key_type(pair.public.algorithm()).into(),
         bits: pair.public.bits().into(),
         public_key,
-        fingerprint_sha256: pair.public.fingerprint_sha256(),
+        fingerprint_sha256,
         fingerprint_md5: pair.public.fingerprint_md5(),
         private_key_state: private_key_state(pair.private_key_state).into(),
         encryption: encryption(pair),
@@ -57,13 +61,13 @@ pub(super) fn format(format: KeyFormat) -> pb::PrivateKeyFormat {
 }
 
 /// The placement that every pair has.
-fn local(pair: &KeyPair, id: String) -> pb::Placement {
+fn local(pair: &KeyPair, id: String, remote_fingerprint: String) -> pb::Placement {
     pb::Placement {
         provider: LOCAL.to_owned(),
         kind: pb::ProviderKind::Local.into(),
         remote_id: id,
         remote_name: pair.name.as_str().to_owned(),
-        remote_fingerprint: pair.public.fingerprint_sha256(),
+        remote_fingerprint,
         state: pb::PlacementState::Active.into(),
         update_time: Some(timestamp(pair.update_time)),
         ..pb::Placement::default()

@@ -3,6 +3,8 @@
 //! Promise: nothing in here prints a secret, and messages that carry one are wiped when they are dropped. It knows no
 //! store, no key-management and no file.
 
+#![forbid(unsafe_code)]
+
 pub mod calls;
 pub mod codec;
 pub mod key_pairs;

@@ -67,7 +67,7 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
         (&request.project_id, &request.name, &request.description, &request.user_id),
         take(&mut request.labels),
     );
-    let rules = new.as_ref().map_or(&projects.default, |new| projects.rules(&new.project));
+    let rules = rules(projects, &request.project_id);
     let spec = spec(&mut faults, request.key_type, request.bits, rules.min_rsa_bits);
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
@@ -106,8 +106,8 @@ pub(super) fn import_public(
     );
     let line = SecretText::new(take(&mut request.public_key)); // it may turn out to be a private key
     let public = faults.key("public_key", PublicKey::parse_line(line.expose()));
-    if let (Some((public, _)), Some(new)) = (&public, &new) {
-        rsa_size(&mut faults, "public_key", public, projects, &new.project);
+    if let Some((public, _)) = &public {
+        rsa_size(&mut faults, "public_key", public, rules(projects, &request.project_id));
     }
     placements(&mut faults, &request.placements, projects);
     let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
@@ -129,14 +129,14 @@ pub(super) fn import_private(
     );
     let text = SecretText::new(take(&mut request.private_key));
     let key = faults.key("private_key", PrivateKey::parse(text.expose()));
-    if let (Some((key, _)), Some(new)) = (&key, &new) {
-        rsa_size(&mut faults, "private_key", key.public(), projects, &new.project);
+    let rules = rules(projects, &request.project_id);
+    if let Some((key, _)) = &key {
+        rsa_size(&mut faults, "private_key", key.public(), rules);
     }
     if passphrase(take(&mut request.passphrase)).is_some() {
         let message = "private keys with a passphrase are not taken yet: send the key without one";
         faults.add(Violation::new("passphrase", Reason::PassphraseUnsupported, message));
     }
-    let rules = new.as_ref().map_or(&projects.default, |new| projects.rules(&new.project));
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
     let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
@@ -291,6 +291,11 @@ fn new_pair(
     Some(NewPair { project: project?, name: name?, description: description?, labels: labels?, user_id: user_id? })
 }
 
+/// The project's rules, whatever else is wrong; of a project id that does not parse, the rules of all.
+fn rules<'p>(projects: &'p Projects, project: &str) -> &'p ProjectRules {
+    ProjectId::parse("project_id", project).map_or(&projects.default, |project| projects.rules(&project))
+}
+
 fn labels(faults: &mut Faults, field: &str, raw: std::collections::BTreeMap<String, String>) -> Option<Labels> {
     match Labels::parse(field, raw) {
         Ok(labels) => Some(labels),
@@ -397,8 +402,8 @@ fn format(faults: &mut Faults, field: &str, format: i32) -> Option<KeyFormat> {
     faults.take(format)
 }
 
-fn rsa_size(faults: &mut Faults, field: &str, public: &PublicKey, projects: &Projects, project: &ProjectId) {
-    let least = projects.rules(project).min_rsa_bits;
+fn rsa_size(faults: &mut Faults, field: &str, public: &PublicKey, rules: &ProjectRules) {
+    let least = rules.min_rsa_bits;
     if public.algorithm() == Algorithm::Rsa && public.bits() < least {
         let message = format!("RSA keys of this project must have at least {least} bits");
         faults.add(Violation::new(field, Reason::WeakRsaSize, message));

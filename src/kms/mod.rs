@@ -3,6 +3,8 @@
 //! Promise: a KEK never leaves its back end, and wrapped bytes are useless without their context. It knows no key
 //! pair, no store and no wire.
 
+#![forbid(unsafe_code)]
+
 pub mod keyring;
 
 use async_trait::async_trait;

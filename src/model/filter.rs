@@ -61,6 +61,9 @@ impl Filter {
             && self.state.is_none_or(|wanted| pair.state == wanted)
             && self.origin.is_none_or(|wanted| pair.origin == wanted)
             && self.encryption.is_none_or(|wanted| sealed(&|by| by.mode == wanted))
-            && self.kms_key_name.as_ref().is_none_or(|wanted| sealed(&|by| by.key_name == *wanted))
+            && self.kms_key_name.as_ref().is_none_or(|wanted| {
+                // Of mode default no key name is shown, so none is found.
+                sealed(&|by| by.mode == EncryptionMode::Kms && by.key_name == *wanted)
+            })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! No I/O, no clock, no wire. A value of one of these types is right by construction.
 
+#![forbid(unsafe_code)]
+
 mod encryption;
 mod filter;
 mod id;

@@ -22,6 +22,11 @@ impl KeyPairName {
         }
     }
 
+    /// From a stored row, whose MAC says that it was checked when it was written.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

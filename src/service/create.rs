@@ -4,7 +4,7 @@ use super::call::Call;
 use super::command::{By, Create, Key};
 use super::pool::Work;
 use super::project::check_quota;
-use super::record::{PrivateText, give_out, new_pair, open, seal};
+use super::record::{PrivateText, give_out, new_pair, open, resolve, seal};
 use super::request::{Did, Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result};
@@ -21,7 +21,7 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
         Entered::First(ticket) => ticket,
         Entered::Again(id, did) => return again(s, call, command, id, did).await,
     };
-    let kek = s.parts.envelope.resolve(&choice).await?;
+    let kek = resolve(s, &choice).await?;
     if let Some(pair) = taken(s, &command).await? {
         ticket.settle(s, pair.id).await?;
         return Ok((Some(pair), None));

@@ -5,7 +5,7 @@ use super::command::ImportPrivate;
 use super::import_public::check_key_is_new;
 use super::pool::Work;
 use super::project::check_quota;
-use super::record::{changed, new_pair, not_found, refused, seal};
+use super::record::{changed, new_pair, not_found, refused, resolve, seal};
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result, Violation};
@@ -22,7 +22,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPrivate) -> Resul
         Entered::Again(id, _) => return read::again(s, project, id).await.map(Some),
     };
     let command = prove(s, call, command).await?;
-    let kek = s.parts.envelope.resolve(&choice).await?;
+    let kek = resolve(s, &choice).await?;
     for _ in 0..TRIES {
         match attempt(s, &command, &ticket, (mode, &kek)).await {
             // Another call changed the pair, or took the name, between the look and the commit.

@@ -4,6 +4,8 @@
 //! private half, runs in a task of its own, which the caller's deadline does not end, between two audit points. It
 //! knows no wire and no concrete adapter.
 
+#![forbid(unsafe_code)]
+
 pub mod audit;
 pub mod backup;
 pub mod call;

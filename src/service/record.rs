@@ -1,17 +1,19 @@
 //! Steps that several use cases share: a new record, sealing, opening, giving out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
 use super::call::Call;
 use super::command::NewPair;
 use super::pool::Work;
-use crate::clock::{OsEntropy, random};
+use crate::clock::random;
 use crate::envelope::{Identity, KeyCode, inspect};
-use crate::error::{Error, Reason, Result, Violation};
+use crate::error::{Class, Error, Reason, Result, Violation};
 use crate::kms::KekRef;
 use crate::model::{
-    EncryptionMode, KeyPair, KeyPairId, KeyPairState, Maker, Origin, PrivateKeyState, SealedBy, ShortId,
+    EncryptionChoice, EncryptionMode, KeyPair, KeyPairId, KeyPairState, Maker, Origin, PrivateKeyState, SealedBy,
+    ShortId,
 };
 use crate::secret::SecretText;
 use crate::sshkey::{Fault, KeyFormat, PrivateKey, PublicKey};
@@ -53,6 +55,17 @@ pub(super) fn new_pair(s: &Inner, new: &NewPair, public: PublicKey, comment: &st
 /// The next revision of a pair.
 pub(super) fn changed(s: &Inner, pair: &KeyPair) -> KeyPair {
     KeyPair { revision: pair.revision + 1, update_time: s.parts.clock.now(), ..pair.clone() }
+}
+
+/// The key that a choice means. What is wrong with the choice is told as a violation of its fields.
+pub(super) async fn resolve(s: &Inner, choice: &EncryptionChoice) -> Result<KekRef> {
+    s.parts.envelope.resolve(choice).await.map_err(|error| match error.reason.class() {
+        Class::InvalidArgument => {
+            let violations = vec![Violation::new("encryption.kms_key_id", error.reason, error.message.clone())];
+            Error { violations, ..error }
+        }
+        _ => error,
+    })
 }
 
 /// Seals a private half for a pair, under a new DEK, and notes in the pair what sealed it.
@@ -108,9 +121,9 @@ pub(super) async fn give_out(
         let text = key.encode(format, None, comment, &*s.parts.entropy).map_err(|fault| refused("format", fault))?;
         return Ok((key, PrivateText { text, format }));
     };
-    let comment = comment.to_owned();
+    let (comment, entropy) = (comment.to_owned(), Arc::clone(&s.parts.entropy));
     let job = move || {
-        let text = key.encode(format, Some(&passphrase), &comment, &OsEntropy);
+        let text = key.encode(format, Some(&passphrase), &comment, &*entropy);
         (key, text)
     };
     let (key, text) = s.parts.pool.run(Work::Kdf, call, job).await?;

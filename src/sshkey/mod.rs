@@ -5,6 +5,8 @@
 //! before anything is allocated. Secrets are wiped when dropped; what the big-number crate leaves in memory that it
 //! freed itself is not.
 
+#![forbid(unsafe_code)]
+
 mod blob;
 mod curve;
 mod der;

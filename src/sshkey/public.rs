@@ -70,7 +70,8 @@ impl PublicKey {
     pub fn line(&self, comment: &str) -> String {
         let key_type = self.numbers().map_or("", |numbers| numbers.key_type());
         let blob = Base64::encode_string(&self.blob);
-        if comment.is_empty() { format!("{key_type} {blob}") } else { format!("{key_type} {blob} {comment}") }
+        let words = [key_type, &blob, comment];
+        words[..if comment.is_empty() { 2 } else { 3 }].join(" ")
     }
 
     /// SHA-256 of the blob.
@@ -85,12 +86,18 @@ impl PublicKey {
 
     /// `SHA256:` and unpadded base64, as ssh-keygen prints it.
     pub fn fingerprint_sha256(&self) -> String {
-        format!("SHA256:{}", Base64Unpadded::encode_string(&self.sha256()))
+        ["SHA256:", &Base64Unpadded::encode_string(&self.sha256())].concat()
     }
 
     /// 16 hex pairs joined by `:`, as the clouds print it.
     pub fn fingerprint_md5(&self) -> String {
-        self.md5().map(|b| format!("{b:02x}")).join(":")
+        let mut text = String::with_capacity(3 * 16);
+        for byte in self.md5() {
+            text.extend([byte >> 4, byte & 15].map(|digit| char::from(HEX[usize::from(digit)])));
+            text.push(':');
+        }
+        text.truncate(3 * 16 - 1);
+        text
     }
 }
 
@@ -102,3 +109,5 @@ fn describe(numbers: &Numbers<'_>) -> Option<(Algorithm, u16)> {
     };
     Some((algorithm, u16::try_from(numbers.bits()).ok()?))
 }
+
+const HEX: &[u8; 16] = b"0123456789abcdef";

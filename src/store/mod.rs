@@ -5,6 +5,8 @@
 //! that row only. Nothing it is given contains a plaintext private key: the types cannot hold one. It knows no
 //! encryption of private halves, no wire and no policy.
 
+#![forbid(unsafe_code)]
+
 mod check;
 mod keys;
 pub mod memory;

@@ -3,6 +3,8 @@
 //! Promise: no secret and no name of a tenant or key becomes a label or a line of its own making. Nothing here is
 //! global but what `tracing` and panics need. It knows no store and no wire: they hand in counts and times.
 
+#![forbid(unsafe_code)]
+
 mod calls;
 mod logs;
 mod metrics;

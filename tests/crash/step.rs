@@ -12,6 +12,7 @@ use tonic::transport::Channel;
 pub type Client = KeyPairsClient<Channel>;
 
 /// A call with everything it sends.
+#[allow(clippy::large_enum_variant)] // one at a time
 pub enum Step {
     Create(pb::CreateRequest),
     ImportPublic {

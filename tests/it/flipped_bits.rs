@@ -20,6 +20,9 @@ async fn a_flipped_bit_never_makes_a_wrong_answer() {
     let (origin, mut rng) = (Place::new(), StdRng::seed_from_u64(seed()));
     let held = Arc::new(fill(&origin).await);
     let log = fs::read(origin.data().join("store/db")).unwrap();
+    let unharmed = Place::new();
+    copy_dir(&origin.data(), &unharmed.data());
+    assert!(matches!(run(unharmed, &held).await.0, Outcome::Served), "a copy without a flipped bit");
     let (mut served, mut ended, mut slowest) = (0, Vec::new(), Duration::ZERO);
     for _ in 0..copies / AT_ONCE {
         // At the same time: a start that sled is stuck in takes the watchdog's minute.

@@ -1,25 +1,32 @@
 //! The one integration-test binary.
 
-// clippy.toml lets test functions panic; this lets what they call do so too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
+// clippy.toml lets test functions panic and print; this lets what they call do so too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, unreachable_pub)]
 
 mod backup;
+mod bad_input;
 mod callers;
 mod canary;
 mod cli;
 mod config;
 mod conformance_store;
+mod contract;
 #[path = "../crash.rs"]
 mod crash;
 mod envelope;
+mod errors;
 mod flipped_bits;
+mod frames;
 mod house;
 mod integrity;
 mod keyring;
 mod kpe1_vectors;
+mod layers;
 mod lifecycle;
 mod lifetime;
+mod power_loss;
 mod races;
+mod refusal;
 mod refused_starts;
 mod seeded;
 mod server;

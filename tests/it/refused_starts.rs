@@ -72,7 +72,10 @@ async fn data_without_their_keyring() {
 async fn data_with_another_keyring() {
     let (held, other) = (Held::new().await, Held::new().await);
     let (keyring, foreign) = (held.place.data().join("keyring"), other.place.data().join("keyring"));
-    held.spoilt(|| drop(fs::copy(foreign, keyring).unwrap())).refused(DAMAGED, &["keyring is another one"]).await;
+    let spoil = || {
+        fs::copy(foreign, keyring).unwrap();
+    };
+    held.spoilt(spoil).refused(DAMAGED, &["keyring is another one"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,11 @@
 //! Keys against the tools that people use: ssh-keygen and openssl must agree with us both ways.
 //! A missing tool fails the test.
 
-mod craft;
+pub mod craft;
 mod private_refused;
+pub mod private_table;
 mod public_refused;
+pub mod public_table;
 
 use std::fs;
 use std::path::Path;
@@ -186,11 +188,13 @@ fn times_are_told() {
     }
 }
 
-fn make(spec: KeySpec) -> PrivateKey {
+/// A new key.
+pub fn make(spec: KeySpec) -> PrivateKey {
     AwsLcKeyMaker::new(Arc::new(OsEntropy)).make(spec).unwrap()
 }
 
-fn encode(key: &PrivateKey, format: KeyFormat, passphrase: Option<&str>) -> String {
+/// A key as a file.
+pub fn encode(key: &PrivateKey, format: KeyFormat, passphrase: Option<&str>) -> String {
     let passphrase = passphrase.map(|p| SecretText::new(p.into()));
     let file = key.encode(format, passphrase.as_ref(), "made here", &OsEntropy).unwrap();
     file.expose().to_owned()
@@ -240,7 +244,7 @@ fn write_private(path: &Path, text: &str) {
 }
 
 /// Runs a program with `input` on stdin; it must succeed.
-fn run(program: &str, args: &[&str], input: &str) -> Vec<u8> {
+pub fn run(program: &str, args: &[&str], input: &str) -> Vec<u8> {
     use std::io::Write;
     let mut child = Command::new(program)
         .args(args)

@@ -68,10 +68,11 @@ def run_script(script, body):
 class Server:
     """`keypairs serve` with a data directory of its own, from readiness to the end of the with block."""
 
-    def __init__(self, config=None, environment=None):
+    def __init__(self, config=None, environment=None, prefix=()):
         self.dir = Path(tempfile.mkdtemp(prefix="keypairs-test-"))
         self.config = config
         self.environment = environment or {}
+        self.prefix = list(prefix)
         self.address = None
         self.process = None
 
@@ -95,7 +96,7 @@ class Server:
         return grpc.insecure_channel(self.address, options=list(options.items()))
 
     def _start(self):
-        command = [binary(), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.dir / "data")]
+        command = self.prefix + [binary(), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.dir / "data")]
         if self.config is not None:
             (self.dir / "config.toml").write_text(self.config)
             command += ["--config", str(self.dir / "config.toml")]

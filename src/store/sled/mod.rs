@@ -298,9 +298,10 @@ impl Store for SledStore {
         let sink = walk.await.map_err(|e| unavailable(&e.to_string()))?;
         let tapped = self.ask(|answer| Order::Untap(tap, answer)).await?;
         drop(alive);
+        // None: nobody listens any more.
         if let Some(sink) = sink {
             export::send_tapped(&self.shared.mac, tapped, &sink).await;
-        } // else nobody listens any more
+        }
         Ok(())
     }
 

@@ -112,12 +112,14 @@ async fn index_entries_that_point_astray_are_noticed(bed: &mut Bed) {
     assert!(bed.by_id(&one).await.unwrap().is_some());
 }
 
+/// How the finding's place begins, and what plants the fault.
+type Planted = (&'static str, fn(&mut Rows));
+
 async fn the_check_finds_each_planted_fault(bed: &mut Bed) {
     fill(bed).await;
     let mut sound = Rows::new();
     bed.tamper(|rows| sound = rows.clone());
-    type Fault = fn(&mut Rows);
-    let faults: [(&str, Fault); 14] = [
+    let faults: [Planted; 14] = [
         ("pair a/", |rows| flip(rows, b'm', id(1), 50)),
         ("pair a/", |rows| drop(rows.remove(b"na\0key-1".as_slice()))),
         ("pair a/", |rows| rows.retain(|key, _| !(key[0] == b'f' && key[1] == b'a'))),

@@ -4,7 +4,7 @@ use base64ct::{Base64, Encoding};
 use keypairs::sshkey::PrivateKey;
 
 /// SSH strings, one after the other.
-pub(super) fn strings(parts: &[&[u8]]) -> Vec<u8> {
+pub fn strings(parts: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     for part in parts {
         out.extend((part.len() as u32).to_be_bytes());
@@ -14,45 +14,45 @@ pub(super) fn strings(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The content of an mpint of a positive number.
-pub(super) fn mpint(number: &[u8]) -> Vec<u8> {
+pub fn mpint(number: &[u8]) -> Vec<u8> {
     let zeros = number.iter().take_while(|&&b| b == 0).count();
     let number = &number[zeros..];
     if number.first().is_some_and(|&b| b >= 0x80) { [&[0], number].concat() } else { number.to_vec() }
 }
 
 /// A public line.
-pub(super) fn line(word: &str, blob: &[u8]) -> String {
+pub fn line(word: &str, blob: &[u8]) -> String {
     format!("{word} {} c", Base64::encode_string(blob))
 }
 
 /// A public RSA line of these numbers.
-pub(super) fn rsa_line(n: &[u8], e: &[u8]) -> String {
+pub fn rsa_line(n: &[u8], e: &[u8]) -> String {
     line("ssh-rsa", &strings(&[b"ssh-rsa", &mpint(e), &mpint(n)]))
 }
 
 /// A PEM block with lines of 70.
-pub(super) fn pem(label: &str, bytes: &[u8]) -> String {
+pub fn pem(label: &str, bytes: &[u8]) -> String {
     let base64 = Base64::encode_string(bytes);
     let lines: Vec<_> = base64.as_bytes().chunks(70).map(|c| std::str::from_utf8(c).unwrap()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// An openssh-key-v1 file; each part can be replaced before it is written.
-pub(super) struct File {
-    pub(super) magic: Vec<u8>,
-    pub(super) cipher: &'static [u8],
-    pub(super) kdf: &'static [u8],
-    pub(super) keys: u32,
-    pub(super) public: Vec<u8>,
-    pub(super) checks: (u32, u32),
-    pub(super) key: Vec<u8>,
-    pub(super) comment: Vec<u8>,
-    pub(super) padding: Option<Vec<u8>>,
-    pub(super) trailing: Vec<u8>,
+pub struct File {
+    pub magic: Vec<u8>,
+    pub cipher: &'static [u8],
+    pub kdf: &'static [u8],
+    pub keys: u32,
+    pub public: Vec<u8>,
+    pub checks: (u32, u32),
+    pub key: Vec<u8>,
+    pub comment: Vec<u8>,
+    pub padding: Option<Vec<u8>>,
+    pub trailing: Vec<u8>,
 }
 
 impl File {
-    pub(super) fn new(public: Vec<u8>, key: Vec<u8>) -> Self {
+    pub fn new(public: Vec<u8>, key: Vec<u8>) -> Self {
         Self {
             magic: b"openssh-key-v1\0".to_vec(),
             cipher: b"none",
@@ -67,7 +67,7 @@ impl File {
         }
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let mut section = [self.checks.0.to_be_bytes(), self.checks.1.to_be_bytes()].concat();
         section.extend(&self.key);
         section.extend(strings(&[&self.comment]));
@@ -81,24 +81,24 @@ impl File {
         out
     }
 
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         pem("OPENSSH PRIVATE KEY", &self.bytes())
     }
 }
 
 /// The numbers of an RSA key: n, e, d, iqmp, p, q.
 #[derive(Clone)]
-pub(super) struct Rsa(pub(super) [Vec<u8>; 6]);
+pub struct Rsa(pub [Vec<u8>; 6]);
 
-pub(super) const N: usize = 0;
-pub(super) const E: usize = 1;
-pub(super) const D: usize = 2;
-pub(super) const IQMP: usize = 3;
-pub(super) const P: usize = 4;
-pub(super) const Q: usize = 5;
+pub const N: usize = 0;
+pub const E: usize = 1;
+pub const D: usize = 2;
+pub const IQMP: usize = 3;
+pub const P: usize = 4;
+pub const Q: usize = 5;
 
 impl Rsa {
-    pub(super) fn of(key: &PrivateKey) -> Self {
+    pub fn of(key: &PrivateKey) -> Self {
         let compact = key.to_compact();
         let mut rest = compact.expose();
         Self(std::array::from_fn(|_| {
@@ -110,25 +110,25 @@ impl Rsa {
     }
 
     /// The same numbers with one replaced.
-    pub(super) fn with(&self, which: usize, number: Vec<u8>) -> Self {
+    pub fn with(&self, which: usize, number: Vec<u8>) -> Self {
         let mut out = self.clone();
         out.0[which] = number;
         out
     }
 
     /// The same numbers with one bit of one of them flipped.
-    pub(super) fn flipped(&self, which: usize) -> Self {
+    pub fn flipped(&self, which: usize) -> Self {
         let mut number = self.0[which].clone();
         let middle = number.len() / 2;
         number[middle] ^= 4;
         self.with(which, number)
     }
 
-    pub(super) fn public(&self) -> Vec<u8> {
+    pub fn public(&self) -> Vec<u8> {
         strings(&[b"ssh-rsa", &mpint(&self.0[E]), &mpint(&self.0[N])])
     }
 
-    pub(super) fn file(&self) -> File {
+    pub fn file(&self) -> File {
         let numbers: Vec<_> = self.0.iter().map(|n| mpint(n)).collect();
         let mut parts: Vec<&[u8]> = vec![b"ssh-rsa"];
         parts.extend(numbers.iter().map(Vec::as_slice));
@@ -136,7 +136,7 @@ impl Rsa {
     }
 
     /// PKCS#1 with the CRT exponents given.
-    pub(super) fn pkcs1(&self, version: u8, exponents: [&[u8]; 2]) -> Vec<u8> {
+    pub fn pkcs1(&self, version: u8, exponents: [&[u8]; 2]) -> Vec<u8> {
         let [n, e, d, iqmp, p, q] = &self.0;
         let mut body = der(2, &[version]);
         for number in [n, e, d, p, q, exponents[0], exponents[1], iqmp] as [&[u8]; 8] {
@@ -148,7 +148,7 @@ impl Rsa {
 }
 
 /// One DER value.
-pub(super) fn der(tag: u8, body: &[u8]) -> Vec<u8> {
+pub fn der(tag: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     match body.len() {
         len @ 0..=0x7f => out.push(len as u8),
