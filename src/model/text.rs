@@ -100,14 +100,15 @@ impl Labels {
             faults.push(Violation::new(field, Reason::LabelsInvalid, "there may be at most 20 labels"));
         }
         for (key, value) in labels.iter().take(20) {
-            // A key that is none is not told back: it may be anything, a private key in the wrong field too.
-            let mut path = field.to_owned();
-            if key.is_empty() {
-                faults.push(Violation::new(&path, Reason::LabelsInvalid, "a key must not be empty"));
-            } else if let Err(message) = bounded(key, 63) {
-                faults.push(Violation::new(&path, Reason::LabelsInvalid, format!("a key {message}")));
-            } else {
-                path = format!("{field}[{}]", key.escape_debug());
+            let bad_key = match bounded(key, 63) {
+                _ if key.is_empty() => Some("the key must not be empty".to_owned()),
+                bounded => bounded.err().map(|message| format!("the key {message}")),
+            };
+            // A long key that is none is not told back: it may be anything, a private key in the wrong field too.
+            let shown = if bad_key.is_some() && key.len() > 8 { "..." } else { key };
+            let path = format!("{field}[{}]", shown.escape_debug());
+            if let Some(message) = bad_key {
+                faults.push(Violation::new(&path, Reason::LabelsInvalid, message));
             }
             if let Err(message) = bounded(value, 127) {
                 faults.push(Violation::new(&path, Reason::LabelsInvalid, format!("the value {message}")));

@@ -297,7 +297,9 @@ fn metrics(server: &Server) -> String {
 
 /// A passphrase of its own for each tenth: its key derivation is slow by purpose.
 fn passphrase(number: usize) -> Option<String> {
-    (number % 10 == 0).then(|| format!("Canary{number:04}PassphraseThatNobodyElseSays{:08x}", number * 2_654_435_761))
+    number
+        .is_multiple_of(10)
+        .then(|| format!("Canary{number:04}PassphraseThatNobodyElseSays{:08x}", number * 2_654_435_761))
 }
 
 const EC: [KeyFormat; 2] = [KeyFormat::Sec1, KeyFormat::Pkcs8];
