@@ -10,9 +10,6 @@ use keypairs::cli::{self, Cli, Command, Output, Serve};
 use keypairs::config::{Config, Flags};
 use keypairs::telemetry;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output(cli.output);
