@@ -2,11 +2,10 @@
 
 use super::call::Call;
 use super::command::ClearPrivate;
-use super::record::{changed, no_private_key};
+use super::record::{changed, no_private_key, until_settled};
 use super::request::{Entered, Ticket, enter};
-use super::update::TRIES;
 use super::{Inner, read};
-use crate::error::{Error, Reason, Result};
+use crate::error::Result;
 use crate::model::{KeyPair, PrivateKeyState};
 use crate::store::{Change, EnvelopeChange};
 
@@ -16,13 +15,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ClearPrivate) -> Result
         Entered::First(ticket) => ticket,
         Entered::Again(id, _) => return read::again(s, project, id).await,
     };
-    for _ in 0..TRIES {
-        match attempt(s, &command, &ticket).await {
-            Err(error) if error.reason == Reason::Conflict => continue,
-            done => return done,
-        }
-    }
-    Err(Error::new(Reason::Conflict, "the key pair keeps changing: try again"))
+    until_settled(|| attempt(s, &command, &ticket)).await
 }
 
 async fn attempt(s: &Inner, command: &ClearPrivate, ticket: &Ticket) -> Result<KeyPair> {

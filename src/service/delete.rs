@@ -2,11 +2,10 @@
 
 use super::call::Call;
 use super::command::{By, Delete, Key};
-use super::record::{changed, millis};
+use super::record::{changed, millis, until_settled};
 use super::request::{Entered, Ticket, enter};
-use super::update::TRIES;
 use super::{Inner, read};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::model::{Deleted, KeyPair, KeyPairState};
 use crate::store::{Change, EnvelopeChange};
 
@@ -22,15 +21,10 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Delete) -> Result<Optio
             };
         }
     };
-    for _ in 0..TRIES {
-        match attempt(s, &command, &ticket).await {
-            // Somebody else changed the pair meanwhile; with an etag the next look tells so.
-            Err(error) if error.reason == Reason::Conflict => continue,
-            Err(error) if error.reason == Reason::KeyPairNotFound && command.allow_missing => return Ok(None),
-            done => return done.map(Some),
-        }
+    match until_settled(|| attempt(s, &command, &ticket)).await {
+        Err(error) if error.reason == Reason::KeyPairNotFound && command.allow_missing => Ok(None),
+        done => done.map(Some),
     }
-    Err(Error::new(Reason::Conflict, "the key pair keeps changing: try again"))
 }
 
 async fn attempt(s: &Inner, command: &Delete, ticket: &Ticket) -> Result<KeyPair> {

@@ -5,7 +5,7 @@ use super::command::ImportPrivate;
 use super::import_public::check_key_is_new;
 use super::pool::Work;
 use super::project::check_quota;
-use super::record::{changed, new_pair, not_found, refused, resolve, seal};
+use super::record::{changed, new_pair, not_found, refused, resolve, seal, until_settled};
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result, Violation};
@@ -23,15 +23,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPrivate) -> Resul
     };
     let command = prove(s, call, command).await?;
     let kek = resolve(s, &choice).await?;
-    for _ in 0..TRIES {
-        match attempt(s, &command, &ticket, (mode, &kek)).await {
-            // Another call changed the pair, or took the name, between the look and the commit.
-            Err(error) if error.reason == Reason::Conflict => continue,
-            Err(error) if error.reason == Reason::NameExists => continue,
-            done => return done,
-        }
-    }
-    Err(Error::new(Reason::Conflict, "the key pair keeps changing: try again"))
+    until_settled(|| attempt(s, &command, &ticket, (mode, &kek))).await
 }
 
 /// A signature made and verified: the halves belong together. RSA's takes milliseconds and runs on the pool.
@@ -86,8 +78,11 @@ async fn make(
     let quota = Some(s.parts.projects.rules(&pair.project).key_pairs);
     let insert = Change::Insert { pair: Box::new(pair.clone()), envelope: Some(envelope), quota };
     let changes = std::iter::once(insert).chain(ticket.remember(s, pair.id)).collect();
-    s.parts.store.commit(changes).await?;
-    Ok(Some(pair))
+    match s.parts.store.commit(changes).await {
+        // Another call took the name between the look and the commit: the next look finds its pair.
+        Err(error) if error.reason == Reason::NameExists => Err(Error::new(Reason::Conflict, error.message)),
+        done => done.map(|()| Some(pair)),
+    }
 }
 
 /// The name is taken: the private half joins that pair, if it is of the same key and has none.
@@ -146,5 +141,3 @@ fn check_unchanged(command: &ImportPrivate, pair: &KeyPair) -> Result<()> {
 fn about(pair: &KeyPair, error: Error) -> Error {
     error.with_resource("keypairs.v1.KeyPair", pair.name.as_str())
 }
-
-const TRIES: usize = 5;

@@ -130,6 +130,17 @@ pub(super) async fn give_out(
     Ok((key, PrivateText { text: text.map_err(|fault| refused("format", fault))?, format }))
 }
 
+/// Looks and commits, again when somebody else changed the pair in between; with an etag the next look tells so.
+pub(super) async fn until_settled<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
+    for _ in 0..TRIES {
+        match attempt().await {
+            Err(error) if error.reason == Reason::Conflict => {}
+            done => return done,
+        }
+    }
+    Err(Error::new(Reason::Conflict, "the key pair keeps changing: try again"))
+}
+
 /// The pair has no private half here.
 pub(super) fn no_private_key(pair: &KeyPair) -> Error {
     Error::new(Reason::NoPrivateKey, "the service does not hold the private half of this key pair")
@@ -176,3 +187,6 @@ fn identity(pair: &KeyPair, mode: EncryptionMode) -> Identity {
         created: pair.create_time,
     }
 }
+
+/// Every try that fails means that another call succeeded.
+const TRIES: usize = 5;

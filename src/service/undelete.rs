@@ -3,11 +3,10 @@
 use super::call::Call;
 use super::command::{By, Key, Undelete};
 use super::create::name_exists;
-use super::record::changed;
+use super::record::{changed, until_settled};
 use super::request::{Entered, Ticket, enter};
-use super::update::TRIES;
 use super::{Inner, read};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::model::{KeyPair, KeyPairState};
 use crate::store::{Change, EnvelopeChange};
 
@@ -17,13 +16,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Undelete) -> Result<Key
         Entered::First(ticket) => ticket,
         Entered::Again(id, _) => return read::again(s, key.project, id).await,
     };
-    for _ in 0..TRIES {
-        match attempt(s, &key, &command, &ticket).await {
-            Err(error) if error.reason == Reason::Conflict => continue,
-            done => return done,
-        }
-    }
-    Err(Error::new(Reason::Conflict, "the key pair keeps changing: try again"))
+    until_settled(|| attempt(s, &key, &command, &ticket)).await
 }
 
 async fn attempt(s: &Inner, key: &Key, command: &Undelete, ticket: &Ticket) -> Result<KeyPair> {

@@ -2,10 +2,10 @@
 
 use super::call::Call;
 use super::command::Update;
-use super::record::changed;
+use super::record::{changed, until_settled};
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
-use crate::error::{Error, Reason, Result};
+use crate::error::Result;
 use crate::model::KeyPair;
 use crate::store::{Change, EnvelopeChange};
 
@@ -15,14 +15,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Update) -> Result<KeyPa
         Entered::First(ticket) => ticket,
         Entered::Again(id, _) => return read::again(s, project, id).await,
     };
-    for _ in 0..TRIES {
-        match attempt(s, &command, &ticket).await {
-            // Somebody else changed the pair meanwhile; with an etag the next look tells so.
-            Err(error) if error.reason == Reason::Conflict => continue,
-            done => return done,
-        }
-    }
-    Err(Error::new(Reason::Conflict, "the key pair keeps changing: try again"))
+    until_settled(|| attempt(s, &command, &ticket)).await
 }
 
 async fn attempt(s: &Inner, command: &Update, ticket: &Ticket) -> Result<KeyPair> {
@@ -61,5 +54,3 @@ fn is_equal(one: &KeyPair, other: &KeyPair) -> bool {
         && one.labels == other.labels
         && one.user_id == other.user_id
 }
-
-pub(super) const TRIES: usize = 5;
