@@ -24,7 +24,7 @@ use crate::ready::Readiness;
 use crate::secret::SecretBytes;
 use crate::service::audit::LogAudit;
 use crate::service::backup::BackupKeys;
-use crate::service::pool::{Pool, PoolLimits, Work};
+use crate::service::pool::{Observer, Pool, PoolLimits, Work};
 use crate::service::{Parts, ProjectRules, Projects, Service, ServiceKeys};
 use crate::sshkey::AwsLcKeyMaker;
 use crate::store::memory::MemoryStore;
@@ -73,7 +73,11 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
         store: Arc::clone(&store),
         envelope: Envelope::new(vec![("keyring".to_owned(), Arc::clone(&keyring) as _)], Arc::clone(&entropy)),
         maker: Arc::new(AwsLcKeyMaker::new(Arc::clone(&entropy))),
-        pool: pool(config, metrics)?,
+        rsa: rsa_pool(config, metrics)?,
+        pool: start_pool(
+            PoolLimits { workers: PROOFS, queue: QUEUE, longest_wait: config.limits.rsa_queue_wait },
+            Arc::new(|_, _, _| ()),
+        )?,
         audit: Arc::new(LogAudit),
         clock,
         entropy,
@@ -219,7 +223,8 @@ fn fatal(cause: Fatal) -> Failure {
     }
 }
 
-fn pool(config: &Config, metrics: Arc<Metrics>) -> Result<Pool, Failure> {
+/// Two pools, so that a flood of RSA keys to make does not shut out imports and passphrases.
+fn rsa_pool(config: &Config, metrics: Arc<Metrics>) -> Result<Pool, Failure> {
     let limits =
         PoolLimits { workers: config.limits.rsa_workers, queue: QUEUE, longest_wait: config.limits.rsa_queue_wait };
     let observer = Arc::new(move |work, took, waiting| {
@@ -228,7 +233,11 @@ fn pool(config: &Config, metrics: Arc<Metrics>) -> Result<Pool, Failure> {
             metrics.rsa_generated(took);
         }
     });
-    Pool::start(limits, observer).map_err(|error| Failure::io("cannot start the pool for heavy work", error))
+    start_pool(limits, observer)
+}
+
+fn start_pool(limits: PoolLimits, observer: Observer) -> Result<Pool, Failure> {
+    Pool::start(limits, observer).map_err(|error| Failure::io("cannot start a pool for heavy work", error))
 }
 
 fn projects(config: &Config) -> Projects {
@@ -257,3 +266,5 @@ fn current(keyring: &Keyring, purpose: &str) -> Result<SecretBytes, Failure> {
 /// There while a restore is not finished.
 const RESTORING: &str = "restoring";
 const QUEUE: usize = 64;
+/// Threads for proofs of imported RSA keys and for passphrases.
+const PROOFS: usize = 2;

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -20,7 +20,7 @@ use tonic_health::server::HealthReporter;
 use super::{Failure, Opened, operator};
 use crate::clock::{OsEntropy, random};
 use crate::config::{ClientAuth, Config, Tls};
-use crate::grpc::calls::{CallLayer, CallLimits};
+use crate::grpc::calls::{CallLayer, CallLimits, Stop};
 use crate::grpc::key_pairs::KeyPairsFace;
 use crate::grpc::pb::key_pairs_server::KeyPairsServer;
 use crate::grpc::pb::{self};
@@ -46,15 +46,16 @@ async fn run(config: Config) -> Result<(), Failure> {
     readiness.hold(STARTING);
     let (health, health_service) = tonic_health::server::health_reporter();
     let statuses = spawn_health(&config, health.clone(), health_service.clone(), &readiness).await?;
+    let opened = super::open(&config, Arc::clone(&metrics), readiness.clone()).await?;
+    // Only now: who cannot have the data must not take the ports.
     let listener = listen(config.server.listen, "grpc").await?;
     spawn_metrics(&config, &metrics).await?;
-
-    let opened = super::open(&config, Arc::clone(&metrics), readiness.clone()).await?;
+    warn_of_openness(&config);
     let admin = operator::spawn(&config.data_dir, &opened)?;
     let sweeper = spawn_sweeper(&opened);
     let counter = spawn_counter(&opened, &metrics);
-    let stopping = Arc::new(AtomicBool::new(false));
-    let server = server(&config, &opened, &metrics, Arc::clone(&stopping))?.add_service(health_service);
+    let draining = Stop::default();
+    let server = server(&config, &opened, &metrics, draining.clone())?.add_service(health_service);
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
     let server = match config.server.reflection {
         true => add_reflection(server)?,
@@ -69,19 +70,33 @@ async fn run(config: Config) -> Result<(), Failure> {
     let _ = stop.wait_for(|stopped| *stopped).await;
     let deadline = Instant::now() + DRAIN;
     tracing::info!("stopping: no new calls");
-    stopping.store(true, Ordering::Relaxed);
+    draining.refusing.store(true, Ordering::Relaxed);
     readiness.hold(STOPPING);
     end_watches(&health, statuses).await;
     tokio::time::sleep(NOTICE).await;
     let _ = close.send(()); // fails only when the server has ended
-    let drained = timeout_at(deadline, serving).await;
-    if !matches!(drained, Ok(Ok(Ok(())))) {
+    draining.calls.close();
+    if timeout_at(deadline, draining.calls.wait()).await.is_err() {
         tracing::warn!("calls were still under way at the end of the drain time");
     }
+    // The last answers go out; a peer that only holds its connection open must not hold the stop.
+    let _ = timeout_at(deadline.min(Instant::now() + LINGER), serving).await;
     sweeper.abort();
     counter.abort();
     admin.abort();
     close_store(opened, deadline).await
+}
+
+/// Says plainly who may do what, because nothing else would.
+fn warn_of_openness(config: &Config) {
+    let proven = config.server.tls.as_ref().is_some_and(|tls| tls.client_auth == ClientAuth::Required);
+    if !proven {
+        let address = config.server.listen;
+        tracing::warn!(%address, "no [auth]: everybody who reaches this address may do everything, in every project");
+    }
+    if config.server.tls.is_none() && !config.server.listen.ip().is_loopback() {
+        tracing::warn!("plaintext beyond loopback: private keys can be read on the way");
+    }
 }
 
 /// Waits for work that outlives its callers, then makes sure that everything is on the disk.
@@ -100,16 +115,11 @@ async fn close_store(opened: Opened, deadline: Instant) -> Result<(), Failure> {
 
 type Router = tonic::transport::server::Router<tower::layer::util::Stack<CallLayer, tower::layer::util::Identity>>;
 
-fn server(
-    config: &Config,
-    opened: &Opened,
-    metrics: &Arc<Metrics>,
-    stopping: Arc<AtomicBool>,
-) -> Result<Router, Failure> {
+fn server(config: &Config, opened: &Opened, metrics: &Arc<Metrics>, stop: Stop) -> Result<Router, Failure> {
     let limits = CallLimits { default_deadline: config.limits.deadline, longest_deadline: config.limits.max_deadline };
     let metrics = Arc::clone(metrics);
     let observer = Arc::new(move |path: &str, code, took| metrics.call(Method::of(path), code, took));
-    let layer = CallLayer::new(u64::from_be_bytes(random(&OsEntropy)), limits, stopping, observer);
+    let layer = CallLayer::new(u64::from_be_bytes(random(&OsEntropy)), limits, stop, observer);
     let mut builder = Server::builder();
     if let Some(tls) = &config.server.tls {
         builder =
@@ -277,6 +287,8 @@ const STOPPING: &str = "stopping";
 /// How long connections stay open for new calls, which are refused: long enough for a balancer to hear NOT_SERVING, and
 /// for callers under load to be told in our words and not by a closed connection.
 const NOTICE: Duration = Duration::from_millis(200);
+/// How long connections may take to send the last answers.
+const LINGER: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(20);
 const FLUSH: Duration = Duration::from_secs(4);
 const COUNT: Duration = Duration::from_secs(5);

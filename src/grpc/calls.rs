@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
@@ -39,14 +40,23 @@ struct Shared {
     ids: u64,
     next: AtomicU64,
     limits: CallLimits,
-    stopping: Arc<AtomicBool>,
+    stop: Stop,
     observer: Observer,
 }
 
+/// How a stop and the calls hear of each other.
+#[derive(Clone, Default)]
+pub struct Stop {
+    /// While set, new calls are refused.
+    pub refusing: Arc<AtomicBool>,
+    /// The calls under way, until they have their answer.
+    pub calls: TaskTracker,
+}
+
 impl CallLayer {
-    /// `seed` is random: ids of two runs differ. While `stopping`, new calls are refused.
-    pub fn new(seed: u64, limits: CallLimits, stopping: Arc<AtomicBool>, observer: Observer) -> Self {
-        Self(Arc::new(Shared { ids: seed, next: AtomicU64::new(1), limits, stopping, observer }))
+    /// `seed` is random: ids of two runs differ.
+    pub fn new(seed: u64, limits: CallLimits, stop: Stop, observer: Observer) -> Self {
+        Self(Arc::new(Shared { ids: seed, next: AtomicU64::new(1), limits, stop, observer }))
     }
 }
 
@@ -87,8 +97,10 @@ where
         let gone = CancellationToken::new();
         request.extensions_mut().insert(Around { id, deadline, gone: gone.clone() });
         let answer =
-            (!shared.stopping.load(Ordering::Relaxed) || is_health(path.path())).then(|| self.inner.call(request));
+            (!shared.stop.refusing.load(Ordering::Relaxed) || is_health(path.path())).then(|| self.inner.call(request));
+        let under_way = self.shared.stop.calls.token();
         Box::pin(async move {
+            let _under_way = under_way;
             let dropped = gone.drop_guard();
             let mut response = match answer {
                 None => status(&stopping(), id).into_http(),

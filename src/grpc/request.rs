@@ -220,13 +220,20 @@ pub(super) fn export_private(mut request: pb::ExportPrivateRequest) -> Result<Ex
     });
     let key = key(&mut faults, &request.project_id, by);
     let format = format(&mut faults, "format", request.format);
+    let passphrase = passphrase(take(&mut request.passphrase));
+    let fits = |algorithm| format.map(|format| check_format(algorithm, format, passphrase.is_some()));
+    // What fits no type of key is an invalid argument; what fits some is found out when the pair is known.
+    if let [Some(Err(_)), Some(Err(_)), Some(Err(fault))] =
+        [Algorithm::Ed25519, Algorithm::Ecdsa, Algorithm::Rsa].map(fits)
+    {
+        faults.key("format", Err::<(), _>(fault));
+    }
     let reason = take(&mut request.reason);
     if reason.chars().count() > 256 || reason.chars().any(char::is_control) {
         let message = "must have at most 256 code points and no control characters";
         faults.add(Violation::new("reason", Reason::ExportReasonInvalid, message));
     }
     faults.done()?;
-    let passphrase = passphrase(take(&mut request.passphrase));
     Ok(ExportPrivate { key: part(key)?, format: part(format)?, passphrase, reason })
 }
 

@@ -23,7 +23,7 @@ impl KeyPairId {
     }
 
     /// From stored bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

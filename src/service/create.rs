@@ -47,6 +47,7 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
         // Another call took the name between the look and the commit.
         Err(error) if error.reason == Reason::NameExists && command.manner.ensure => {
             let pair = taken(s, &command).await?.ok_or(error)?;
+            ticket.settle(s, pair.id).await?;
             Ok((Some(pair), None))
         }
         stored => Ok((Some(stored?), text)),
@@ -66,11 +67,11 @@ async fn taken(s: &Inner, command: &Create) -> Result<Option<KeyPair>> {
     Err(name_exists(&row.pair))
 }
 
-/// RSA is a random search for primes: it runs on the pool. The others take microseconds.
+/// RSA is a random search for primes: it runs on a pool of its own. The others take microseconds.
 async fn make(s: &Inner, call: &Call, spec: KeySpec) -> Result<PrivateKey> {
     let KeySpec::Rsa(bits) = spec else { return s.parts.maker.make(spec) };
     let maker = std::sync::Arc::clone(&s.parts.maker);
-    s.parts.pool.run(Work::Rsa(bits), call, move || maker.make(spec)).await?
+    s.parts.rsa.run(Work::Rsa(bits), call, move || maker.make(spec)).await?
 }
 
 async fn store(

@@ -6,7 +6,7 @@ use super::record::{changed, millis, until_settled};
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Reason, Result};
-use crate::model::{Deleted, KeyPair, KeyPairState};
+use crate::model::{Deleted, KeyPair, KeyPairId, KeyPairState, PrivateKeyState};
 use crate::store::{Change, EnvelopeChange};
 
 pub(super) async fn run(s: &Inner, call: &Call, command: Delete) -> Result<Option<KeyPair>> {
@@ -22,7 +22,11 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Delete) -> Result<Optio
         }
     };
     match until_settled(|| attempt(s, &command, &ticket)).await {
-        Err(error) if error.reason == Reason::KeyPairNotFound && command.allow_missing => Ok(None),
+        Err(error) if error.reason == Reason::KeyPairNotFound && command.allow_missing => {
+            // Remembered too: sent again, it must not delete what took the name since.
+            ticket.settle(s, NOBODY).await?;
+            Ok(None)
+        }
         done => done.map(Some),
     }
 }
@@ -59,7 +63,14 @@ fn deleted(s: &Inner, pair: &KeyPair, purge: bool) -> KeyPair {
     let now = s.parts.clock.now();
     let at = pair.deleted.map_or(now, |deleted| deleted.at);
     let purge_at = if purge { now } else { now.saturating_add(millis(s.parts.retention)) };
+    if purge && next.private_key_state == PrivateKeyState::Stored {
+        next.private_key_state = PrivateKeyState::Cleared;
+        next.sealed_by = None;
+    }
     next.state = KeyPairState::Deleted;
     next.deleted = Some(Deleted { at, purge_at });
     next
 }
+
+/// The pair of a remembered Delete that found none; never a real id.
+const NOBODY: KeyPairId = KeyPairId::from_bytes([0; 16]);

@@ -103,7 +103,8 @@ async fn add(
             return Ok(Some(pair));
         }
         let error = Error::new(Reason::PrivateKeyExists, "the key pair holds its private half already");
-        return Err(about(&pair, error.with_fact("existing_id", pair.id.to_string())));
+        let error = error.with_fact("existing_id", pair.id.to_string());
+        return Err(about(&pair, error.with_fact("existing_name", pair.name.as_str())));
     }
     check_unchanged(command, &pair)?;
     if command.manner.validate_only {

@@ -31,7 +31,9 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result
     match store(s, &command, &ticket).await {
         // Another call took the name between the look and the commit.
         Err(error) if error.reason == Reason::NameExists && command.manner.ensure => {
-            taken(s, &command).await?.map(Some).ok_or(error)
+            let pair = taken(s, &command).await?.ok_or(error)?;
+            ticket.settle(s, pair.id).await?;
+            Ok(Some(pair))
         }
         stored => stored.map(Some),
     }

@@ -60,7 +60,9 @@ pub struct Parts {
     pub envelope: Envelope,
     /// Makes keys.
     pub maker: Arc<dyn KeyMaker>,
-    /// Where heavy work runs.
+    /// Where RSA keys are made.
+    pub rsa: pool::Pool,
+    /// Where other heavy work runs.
     pub pool: pool::Pool,
     /// Writes down what is done.
     pub audit: Arc<dyn Audit>,

@@ -58,6 +58,7 @@ struct State {
     queue: VecDeque<Job>,
     /// What waits and what runs, estimated.
     load: Duration,
+    running: usize,
     costs: HashMap<Work, Duration>,
     stopping: bool,
 }
@@ -106,7 +107,7 @@ impl Pool {
     fn enqueue(&self, work: Work, call: &Call, run: impl FnOnce() -> bool + Send + 'static) -> Result<()> {
         let limits = &self.0.limits;
         let mut state = self.0.shared.lock();
-        let wait = state.load / u32::try_from(limits.workers.max(1)).unwrap_or(u32::MAX);
+        let wait = state.wait(limits.workers.max(1));
         if state.queue.len() >= limits.queue || wait > limits.longest_wait.min(call.time_left()) {
             return Err(full(work, wait));
         }
@@ -138,6 +139,7 @@ impl Shared {
                 return None;
             }
             if let Some(job) = state.queue.pop_front() {
+                state.running += 1;
                 return Some(job);
             }
             state = self.work_came.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -146,6 +148,14 @@ impl Shared {
 }
 
 impl State {
+    /// How long new work would wait, estimated: nothing while a thread has nothing to do.
+    fn wait(&self, workers: usize) -> Duration {
+        match self.queue.len() + self.running < workers {
+            true => Duration::ZERO,
+            false => self.load / u32::try_from(workers).unwrap_or(u32::MAX),
+        }
+    }
+
     fn estimate(&self, work: Work) -> Duration {
         self.costs.get(&work).copied().unwrap_or_else(|| first_guess(work))
     }
@@ -166,6 +176,7 @@ fn worker(shared: &Shared) {
         let took = start.elapsed();
         let mut state = shared.lock();
         state.load = state.load.saturating_sub(job.estimate);
+        state.running -= 1;
         if ran {
             state.learn(job.work, took);
         }

@@ -179,6 +179,7 @@ fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) 
         store,
         envelope: Envelope::new(vec![("keyring".to_owned(), keyring.clone() as _)], entropy.clone()),
         maker: Arc::new(AwsLcKeyMaker::new(entropy.clone())),
+        rsa: Pool::start(limits, Arc::new(|_, _, _| ())).unwrap(),
         pool: Pool::start(limits, Arc::new(|_, _, _| ())).unwrap(),
         audit: Arc::new(LogAudit),
         clock,
