@@ -221,12 +221,13 @@ pub(super) fn export_private(mut request: pb::ExportPrivateRequest) -> Result<Ex
     let key = key(&mut faults, &request.project_id, by);
     let format = format(&mut faults, "format", request.format);
     let passphrase = passphrase(take(&mut request.passphrase));
-    let fits = |algorithm| format.map(|format| check_format(algorithm, format, passphrase.is_some()));
-    // What fits no type of key is an invalid argument; what fits some is found out when the pair is known.
-    if let [Some(Err(_)), Some(Err(_)), Some(Err(fault))] =
-        [Algorithm::Ed25519, Algorithm::Ecdsa, Algorithm::Rsa].map(fits)
+    // What every type of key refuses alike is an invalid argument; the rest is found out when the pair is known.
+    let refusal = |algorithm| check_format(algorithm, format?, passphrase.is_some()).err();
+    if let [Some(one), Some(two), Some(fault)] = [Algorithm::Ed25519, Algorithm::Ecdsa, Algorithm::Rsa].map(refusal)
+        && one.reason == two.reason
+        && two.reason == fault.reason
     {
-        faults.key("format", Err::<(), _>(fault));
+        faults.add(unfit_format("format", fault));
     }
     let reason = take(&mut request.reason);
     if reason.chars().count() > 256 || reason.chars().any(char::is_control) {
