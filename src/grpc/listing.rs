@@ -3,8 +3,8 @@
 use prost::Message;
 
 use super::answer::{View, key_pair};
+use super::faults::{Faults, part};
 use super::pb;
-use super::request::Faults;
 use crate::error::{Reason, Result, Violation};
 use crate::model::{EncryptionMode, Filter, FingerprintFilter, KeyPairState, Origin, PrivateKeyState, ProjectId};
 use crate::service::command::List;
@@ -39,8 +39,7 @@ pub(super) fn command(mut request: pb::ListRequest) -> Result<(List, View)> {
     let digest = super::digest(&request);
     let filter = filter(&mut faults, request.filter.unwrap_or_default(), request.show_deleted);
     faults.done()?;
-    let project = project.ok_or_else(|| crate::error::Error::internal("a checked part is missing"))?;
-    Ok((List { project, filter, page_size, page_token, digest }, view))
+    Ok((List { project: part(project)?, filter, page_size, page_token, digest }, view))
 }
 
 /// The page, cut where it grows over its limit in bytes.

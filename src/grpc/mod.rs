@@ -12,6 +12,9 @@ pub mod pb;
 pub mod status;
 
 mod answer;
+mod faults;
+mod fields;
+mod key_fields;
 mod listing;
 mod request;
 
