@@ -3,15 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::digest::Sent;
 use super::faults::Faults;
 use super::pb;
 use crate::error::{Reason, Result, Violation};
 use crate::model::{Description, KeyPairId, KeyPairName, LOCAL, Labels, ProjectId, RequestId, UserId};
 use crate::service::Projects;
 use crate::service::command::{By, Key, Manner, NewPair, Repeat};
-
-/// SHA-256 of a whole request: what a request id stands for.
-pub(super) type Digest = [u8; 32];
 
 /// The `oneof key` of a request: each has a generated type of its own.
 pub(super) enum RawKey {
@@ -61,8 +59,8 @@ pub(super) fn labels(faults: &mut Faults, field: &str, raw: BTreeMap<String, Str
     }
 }
 
-/// Only `local` is there, and naming it changes nothing.
-pub(super) fn placements(faults: &mut Faults, specs: &[pb::PlacementSpec], projects: &Projects) {
+/// Only `local` is there, and naming it changes nothing: what is asked of it beyond that is refused.
+pub(super) fn placements(faults: &mut Faults, specs: &[pb::PlacementSpec], name: &str, projects: &Projects) {
     if specs.len() > 16 {
         faults.add(Violation::new("placements", Reason::PlacementLimit, "there may be at most 16 placements"));
     }
@@ -75,6 +73,22 @@ pub(super) fn placements(faults: &mut Faults, specs: &[pb::PlacementSpec], proje
         if !projects.has_provider(&spec.provider) {
             faults.add(not_configured(&field, &spec.provider));
         }
+        if spec.provider == LOCAL {
+            local(faults, index, spec, name);
+        }
+    }
+}
+
+fn local(faults: &mut Faults, index: usize, spec: &pb::PlacementSpec, name: &str) {
+    let stray = [
+        ("remote_name", !spec.remote_name.is_empty() && spec.remote_name != name),
+        ("tencent", spec.tencent.is_some()),
+        ("huawei", spec.huawei.is_some()),
+        ("baidu", spec.baidu.is_some()),
+    ];
+    for (field, _) in stray.into_iter().filter(|(_, is_set)| *is_set) {
+        let message = format!("'{LOCAL}' takes no fields of its own, and the pair's own name: leave it out");
+        faults.add(Violation::new(format!("placements[{index}].{field}"), Reason::FieldUnsupported, message));
     }
 }
 
@@ -90,23 +104,17 @@ pub(super) fn not_configured(field: &str, provider: &str) -> Violation {
     Violation::new(field, Reason::ProviderNotConfigured, message)
 }
 
-pub(super) fn manner(
-    faults: &mut Faults,
-    ensure: bool,
-    request_id: &str,
-    digest: Digest,
-    validate_only: bool,
-) -> Option<Manner> {
-    let repeat = repeat(faults, request_id, digest);
+pub(super) fn manner(faults: &mut Faults, ensure: bool, sent: Sent, validate_only: bool) -> Option<Manner> {
+    let repeat = repeat(faults, sent);
     // A validation changes nothing: its request id is checked and not kept.
     Some(Manner { ensure, repeat: repeat.filter(|_| !validate_only), validate_only })
 }
 
-pub(super) fn repeat(faults: &mut Faults, request_id: &str, digest: Digest) -> Option<Repeat> {
-    if request_id.is_empty() {
-        return None;
-    }
+pub(super) fn repeat(faults: &mut Faults, sent: Sent) -> Option<Repeat> {
+    let digest = sent.digest?;
     let message = "must be a UUID such as 8b2a5c1e-6f0d-4b7a-9a53-0d2f4f3c1e77";
-    let id = RequestId::parse(request_id).ok_or(Violation::new("request_id", Reason::RequestIdInvalid, message));
-    faults.take(id).map(|id| Repeat { id, digest })
+    let id = RequestId::parse(&sent.request_id);
+    faults
+        .take(id.ok_or_else(|| Violation::new("request_id", Reason::RequestIdInvalid, message)))
+        .map(|id| Repeat { id, digest })
 }

@@ -5,8 +5,9 @@
 
 use std::mem::take;
 
+use super::digest::sent;
 use super::faults::{Faults, part};
-use super::fields::{Digest, RawKey, id, key, labels, manner, new_pair, not_configured, placements, repeat, shown};
+use super::fields::{RawKey, id, key, labels, manner, new_pair, not_configured, placements, repeat, shown};
 use super::key_fields::{encryption, format, passphrase, rsa_size, rules, spec};
 use super::pb;
 use crate::error::{Error, Reason, Result, Violation};
@@ -18,7 +19,8 @@ use crate::service::command::{
 use crate::service::{Projects, unfit_format};
 use crate::sshkey::{Algorithm, PrivateKey, PublicKey, check_format};
 
-pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &Projects) -> Result<Create> {
+pub(super) fn create(mut request: pb::CreateRequest, projects: &Projects) -> Result<Create> {
+    let sent = sent(&mut request);
     let mut faults = Faults::default();
     let new = new_pair(
         &mut faults,
@@ -28,7 +30,7 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
     let rules = rules(projects, &request.project_id);
     let spec = spec(&mut faults, request.key_type, request.bits, rules.min_rsa_bits);
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
-    placements(&mut faults, &request.placements, projects);
+    placements(&mut faults, &request.placements, &request.name, projects);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
     let passphrase = passphrase(take(&mut request.passphrase));
     if let (Some(spec), Some(format)) = (spec, format) {
@@ -38,7 +40,7 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
     if !request.generated_by.is_empty() {
         faults.add(not_configured("generated_by", &request.generated_by));
     }
-    let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
+    let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     Ok(Create {
         new: part(new)?,
@@ -51,11 +53,8 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
     })
 }
 
-pub(super) fn import_public(
-    mut request: pb::ImportPublicRequest,
-    digest: Digest,
-    projects: &Projects,
-) -> Result<ImportPublic> {
+pub(super) fn import_public(mut request: pb::ImportPublicRequest, projects: &Projects) -> Result<ImportPublic> {
+    let sent = sent(&mut request);
     let mut faults = Faults::default();
     let new = new_pair(
         &mut faults,
@@ -67,18 +66,15 @@ pub(super) fn import_public(
     if let Some((public, _)) = &public {
         rsa_size(&mut faults, "public_key", public, rules(projects, &request.project_id));
     }
-    placements(&mut faults, &request.placements, projects);
-    let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
+    placements(&mut faults, &request.placements, &request.name, projects);
+    let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     let (public, comment) = part(public)?;
     Ok(ImportPublic { new: part(new)?, public, comment, manner: part(manner)? })
 }
 
-pub(super) fn import_private(
-    mut request: pb::ImportPrivateRequest,
-    digest: Digest,
-    projects: &Projects,
-) -> Result<ImportPrivate> {
+pub(super) fn import_private(mut request: pb::ImportPrivateRequest, projects: &Projects) -> Result<ImportPrivate> {
+    let sent = sent(&mut request);
     let mut faults = Faults::default();
     let new = new_pair(
         &mut faults,
@@ -96,8 +92,8 @@ pub(super) fn import_private(
         faults.add(Violation::new("passphrase", Reason::PassphraseUnsupported, message));
     }
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
-    placements(&mut faults, &request.placements, projects);
-    let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
+    placements(&mut faults, &request.placements, &request.name, projects);
+    let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     let (key, comment) = part(key)?;
     Ok(ImportPrivate {
@@ -110,7 +106,8 @@ pub(super) fn import_private(
     })
 }
 
-pub(super) fn update(request: pb::UpdateRequest, digest: Digest) -> Result<Update> {
+pub(super) fn update(mut request: pb::UpdateRequest) -> Result<Update> {
+    let sent = sent(&mut request);
     let mut faults = Faults::default();
     let by = request.key.map(|key| match key {
         pb::update_request::Key::Name(name) => RawKey::Name(name),
@@ -120,7 +117,7 @@ pub(super) fn update(request: pb::UpdateRequest, digest: Digest) -> Result<Updat
     let new = request.key_pair.unwrap_or_default();
     let paths = match request.update_mask {
         Some(mask) if !mask.paths.is_empty() => mask.paths,
-        _ => set_fields(&new),
+        _ => set_fields(&mut faults, &new),
     };
     for path in paths.iter().filter(|path| !UPDATABLE.contains(&path.as_str())) {
         let message = format!("'{}' cannot be changed: use {}", shown(path), UPDATABLE.join(", "));
@@ -133,26 +130,37 @@ pub(super) fn update(request: pb::UpdateRequest, digest: Digest) -> Result<Updat
         .flatten();
     let labels = wanted("labels").then(|| labels(&mut faults, "key_pair.labels", new.labels)).flatten();
     let user_id = wanted("user_id").then(|| faults.take(UserId::parse("key_pair.user_id", &new.user_id))).flatten();
-    let repeat = repeat(&mut faults, &request.request_id, digest);
+    let repeat = repeat(&mut faults, sent);
     faults.done()?;
     Ok(Update { key: part(key)?, name, description, labels, user_id, etag: request.etag, repeat })
 }
 
-fn set_fields(new: &pb::KeyPair) -> Vec<String> {
+/// What an empty mask means. A request that sets nothing it could change is a mistake, not a wish for no change.
+fn set_fields(faults: &mut Faults, new: &pb::KeyPair) -> Vec<String> {
     let set = [!new.name.is_empty(), !new.description.is_empty(), !new.labels.is_empty(), !new.user_id.is_empty()];
-    UPDATABLE.iter().zip(set).filter(|(_, set)| *set).map(|(path, _)| (*path).to_owned()).collect()
+    let paths: Vec<String> =
+        UPDATABLE.iter().zip(set).filter(|(_, set)| *set).map(|(path, _)| (*path).into()).collect();
+    if paths.is_empty() {
+        let message = format!(
+            "key_pair sets nothing that can be changed: set one of {0}, or name in the mask what shall be emptied",
+            UPDATABLE.join(", ")
+        );
+        faults.add(Violation::new("update_mask", Reason::UpdateMaskInvalid, message));
+    }
+    paths
 }
 
 const UPDATABLE: [&str; 4] = ["name", "description", "labels", "user_id"];
 
-pub(super) fn delete(request: pb::DeleteRequest, digest: Digest) -> Result<Delete> {
+pub(super) fn delete(mut request: pb::DeleteRequest) -> Result<Delete> {
+    let sent = sent(&mut request);
     let mut faults = Faults::default();
     let by = request.key.map(|key| match key {
         pb::delete_request::Key::Name(name) => RawKey::Name(name),
         pb::delete_request::Key::Id(id) => RawKey::Id(id),
     });
     let key = key(&mut faults, &request.project_id, by);
-    let repeat = repeat(&mut faults, &request.request_id, digest);
+    let repeat = repeat(&mut faults, sent);
     faults.done()?;
     Ok(Delete {
         key: part(key)?,
@@ -164,7 +172,8 @@ pub(super) fn delete(request: pb::DeleteRequest, digest: Digest) -> Result<Delet
     })
 }
 
-pub(super) fn undelete(request: pb::UndeleteRequest, digest: Digest) -> Result<Undelete> {
+pub(super) fn undelete(mut request: pb::UndeleteRequest) -> Result<Undelete> {
+    let sent = sent(&mut request);
     let mut faults = Faults::default();
     let project = faults.take(ProjectId::parse("project_id", &request.project_id));
     let id = faults.take(id("id", &request.id));
@@ -172,7 +181,7 @@ pub(super) fn undelete(request: pb::UndeleteRequest, digest: Digest) -> Result<U
         "" => None,
         name => faults.take(KeyPairName::parse("name", name)),
     };
-    let repeat = repeat(&mut faults, &request.request_id, digest);
+    let repeat = repeat(&mut faults, sent);
     faults.done()?;
     Ok(Undelete { project: part(project)?, id: part(id)?, name, repeat })
 }
@@ -203,14 +212,15 @@ pub(super) fn export_private(mut request: pb::ExportPrivateRequest) -> Result<Ex
     Ok(ExportPrivate { key: part(key)?, format: part(format)?, passphrase, reason })
 }
 
-pub(super) fn clear_private(request: pb::ClearPrivateRequest, digest: Digest) -> Result<ClearPrivate> {
+pub(super) fn clear_private(mut request: pb::ClearPrivateRequest) -> Result<ClearPrivate> {
+    let sent = sent(&mut request);
     let mut faults = Faults::default();
     let by = request.key.map(|key| match key {
         pb::clear_private_request::Key::Name(name) => RawKey::Name(name),
         pb::clear_private_request::Key::Id(id) => RawKey::Id(id),
     });
     let key = key(&mut faults, &request.project_id, by);
-    let repeat = repeat(&mut faults, &request.request_id, digest);
+    let repeat = repeat(&mut faults, sent);
     faults.done()?;
     Ok(ClearPrivate { key: part(key)?, etag: request.etag, repeat })
 }
