@@ -171,6 +171,8 @@ pub enum Class {
     PermissionDenied,
     /// Ask what became of it.
     DeadlineExceeded,
+    /// Call something else.
+    Unimplemented,
     /// Our fault.
     Internal,
 }
@@ -233,7 +235,7 @@ reasons! {
     InvalidArgument PageTokenInvalid = "PAGE_TOKEN_INVALID",
     /// A filter field does not fit its grammar.
     InvalidArgument FilterInvalid = "FILTER_INVALID",
-    /// The update mask names a field that cannot be changed.
+    /// The update mask names a field that cannot be changed, or nothing is set that can be.
     InvalidArgument UpdateMaskInvalid = "UPDATE_MASK_INVALID",
     /// The request id is not a UUID.
     InvalidArgument RequestIdInvalid = "REQUEST_ID_INVALID",
@@ -243,7 +245,7 @@ reasons! {
     InvalidArgument IdInvalid = "ID_INVALID",
     /// The reason of an export is too long or holds control characters.
     InvalidArgument ExportReasonInvalid = "EXPORT_REASON_INVALID",
-    /// This field is not built yet.
+    /// This field does not go with the rest of the request.
     InvalidArgument FieldUnsupported = "FIELD_UNSUPPORTED",
     /// Two placements name one provider.
     InvalidArgument PlacementDuplicate = "PLACEMENT_DUPLICATE",
@@ -385,4 +387,8 @@ reasons! {
     InvalidArgument PrivateKeyCommentInvalid = "PRIVATE_KEY_COMMENT_INVALID",
     /// The RSA private exponent is so small that it can be found, or not below the modulus.
     InvalidArgument RsaWeakD = "RSA_WEAK_D",
+    /// The key pair is not deleted: there is nothing to bring back.
+    AlreadyExists KeyPairNotDeleted = "KEY_PAIR_NOT_DELETED",
+    /// The server has no such method.
+    Unimplemented MethodUnknown = "METHOD_UNKNOWN",
 }

@@ -36,7 +36,7 @@ pub fn load(settings: &Settings, flags: Flags) -> Result<Config, Failure> {
 pub fn config(command: &ConfigCommand) -> Result<(), Failure> {
     let text = match command {
         ConfigCommand::Check(settings) => {
-            load(settings, Flags::default())?;
+            super::serve::check(&load(settings, Flags::default())?)?;
             "the configuration is sound\n".to_owned()
         }
         ConfigCommand::Print { settings, .. } => load(settings, Flags::default())?.print_redacted(),

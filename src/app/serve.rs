@@ -4,6 +4,8 @@
 //! work are waited for (20 s), the store is flushed and closed; the process is gone within 25 s whatever happens.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -39,7 +41,13 @@ pub fn serve(config: Config) -> Result<(), Failure> {
     outcome
 }
 
+/// Whether `serve` can do what the configuration wants of files that only make sense together: certificate, key and CA.
+pub fn check(config: &Config) -> Result<(), Failure> {
+    transport(config).map(drop)
+}
+
 async fn run(config: Config) -> Result<(), Failure> {
+    let transport = transport(&config)?;
     let mut stop = signals()?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let readiness = Readiness::default();
@@ -55,7 +63,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let sweeper = spawn_sweeper(&opened);
     let counter = spawn_counter(&opened, &metrics);
     let draining = Stop::default();
-    let server = server(&config, &opened, &metrics, draining.clone())?.add_service(health_service);
+    let server = server(transport, (&config, &opened), &metrics, draining.clone()).add_service(health_service);
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
     let server = match config.server.reflection {
         true => add_reflection(server)?,
@@ -97,6 +105,20 @@ fn warn_of_openness(config: &Config) {
     if config.server.tls.is_none() && !config.server.listen.ip().is_loopback() {
         tracing::warn!("plaintext beyond loopback: private keys can be read on the way");
     }
+    if let Some(mode) = mode_of(&config.data_dir).filter(|mode| mode & 0o077 != 0) {
+        let path = config.data_dir.display();
+        tracing::warn!(%path, mode = %format!("{mode:04o}"), "others can enter the data directory: chmod 700 it");
+    }
+    let Some(tls) = &config.server.tls else { return };
+    if let Some(mode) = mode_of(&tls.key_file).filter(|mode| mode & 0o007 != 0) {
+        let path = tls.key_file.display();
+        tracing::warn!(%path, mode = %format!("{mode:04o}"), "everybody can read the TLS key: chmod 600 it");
+    }
+}
+
+/// The permission bits; `None` when it cannot be told.
+fn mode_of(path: &Path) -> Option<u32> {
+    Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o7777)
 }
 
 /// Waits for work that outlives its callers, then makes sure that everything is on the disk.
@@ -115,24 +137,29 @@ async fn close_store(opened: Opened, deadline: Instant) -> Result<(), Failure> {
 
 type Router = tonic::transport::server::Router<tower::layer::util::Stack<CallLayer, tower::layer::util::Identity>>;
 
-fn server(config: &Config, opened: &Opened, metrics: &Arc<Metrics>, stop: Stop) -> Result<Router, Failure> {
+fn server(transport: Server, (config, opened): (&Config, &Opened), metrics: &Arc<Metrics>, stop: Stop) -> Router {
     let limits = CallLimits { default_deadline: config.limits.deadline, longest_deadline: config.limits.max_deadline };
     let metrics = Arc::clone(metrics);
     let observer = Arc::new(move |path: &str, code, took| metrics.call(Method::of(path), code, took));
     let layer = CallLayer::new(u64::from_be_bytes(random(&OsEntropy)), limits, stop, observer);
-    let mut builder = Server::builder();
-    if let Some(tls) = &config.server.tls {
-        builder =
-            builder.tls_config(tls_config(tls)?).map_err(|error| Failure::config(format!("[server.tls]: {error}")))?;
-    }
     let face = KeyPairsServer::new(KeyPairsFace::new(opened.service.clone())).max_decoding_message_size(MESSAGE);
-    Ok(builder
+    transport.layer(layer).add_service(face)
+}
+
+/// A server's connections; certificate, key and CA have been tried together.
+fn transport(config: &Config) -> Result<Server, Failure> {
+    let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .http2_max_header_list_size(16 * 1024)
-        .max_concurrent_streams(128)
-        .layer(layer)
-        .add_service(face))
+        .max_concurrent_streams(128);
+    let Some(tls) = &config.server.tls else { return Ok(server) };
+    server.tls_config(tls_config(tls)?).map_err(|error| {
+        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        Failure::config(format!(
+            "[server.tls]: the certificate, its key and the client CA do not go together, or one is damaged: {why}"
+        ))
+    })
 }
 
 fn tls_config(tls: &Tls) -> Result<ServerTlsConfig, Failure> {

@@ -41,6 +41,20 @@ pub enum ClientCommand {
     Project(Tenant),
 }
 
+impl ClientCommand {
+    /// The labels that were typed.
+    pub(super) fn labels(&self) -> &[(String, String)] {
+        match self {
+            Self::Create(args) => &args.described.labels,
+            Self::ImportPublic(args) => &args.described.labels,
+            Self::ImportPrivate(args) => &args.described.labels,
+            Self::List(args) => &args.filter.labels,
+            Self::Update(args) => &args.labels,
+            _ => &[],
+        }
+    }
+}
+
 /// The tenant.
 #[derive(Clone, Debug, Args)]
 pub struct Tenant {
@@ -247,7 +261,7 @@ pub(super) struct Filter {
     /// To whom the pair belongs
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(super) user_id: String,
-    /// Where the pair is in its life; deleted goes with --show-deleted
+    /// Where the pair is in its life; deleted shows deleted pairs, as --show-deleted does
     #[arg(long, value_parser =
         word("KEY_PAIR_STATE_", &["pending", "active", "deleting", "deleted"], KeyPairState::from_str_name))]
     pub(super) state: Option<KeyPairState>,

@@ -3,6 +3,7 @@
 //! Promise: a call that found the service UNAVAILABLE is sent once more, unchanged, so with the same request id. What
 //! a call leaves open (a new key file) is given back when the user stops it.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,12 @@ use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::failure::{Failure, with_causes};
 use super::input::{secret_line, secret_text};
 use super::output::say;
 use super::values::duration;
 use crate::grpc::pb::key_pairs_client::KeyPairsClient;
+use crate::secret::SecretText;
 
 /// Where the server is and how to get there.
 #[derive(Clone, Debug, Args)]
@@ -105,8 +107,12 @@ impl Client {
         answer.map(Response::into_inner).map_err(|status| {
             // tonic's own deadline says CANCELLED.
             let late = status.code() == Code::Cancelled && begun.elapsed() >= self.timeout;
+            // A connection that broke is CANCELLED, UNKNOWN or INTERNAL, as it happens; a server's own words have no cause.
+            let lost = matches!(status.code(), Code::Cancelled | Code::Unknown | Code::Internal);
             if late {
                 Status::deadline_exceeded("no answer within --timeout; what the call had begun may go on")
+            } else if lost && status.source().is_some() {
+                Status::unavailable(with_causes(&status))
             } else {
                 status
             }
@@ -145,7 +151,13 @@ fn endpoint(connection: &Connection) -> Result<Endpoint, Failure> {
     let endpoint = Endpoint::from_shared(connection.server.clone()).map_err(|e| faulty(&e))?;
     let endpoint = endpoint.connect_timeout(connection.timeout.min(CONNECT_TIMEOUT));
     match endpoint.uri().scheme_str() {
-        Some("https") => endpoint.tls_config(tls(connection)?).map_err(|e| faulty(&e)),
+        Some("https") => {
+            let unfit = |_| {
+                let message = "--cert and --key do not belong together, or one of --ca, --cert and --key is damaged";
+                Failure::Usage(message.to_owned())
+            };
+            endpoint.tls_config(tls(connection)?).map_err(unfit)
+        }
         Some("http") => {
             if connection.ca.is_some() || connection.cert.is_some() {
                 return Err(faulty(&"--ca, --cert and --key need an address that begins with https://"));
@@ -161,13 +173,25 @@ fn endpoint(connection: &Connection) -> Result<Endpoint, Failure> {
 
 fn tls(connection: &Connection) -> Result<ClientTlsConfig, Failure> {
     let roots = match &connection.ca {
-        Some(file) => secret_text(file)?.into_exposed(),
+        Some(file) => pem("--ca", file, "CERTIFICATE-----")?.into_exposed(),
         None => system_roots()?,
     };
     let config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
     let (Some(cert), Some(key)) = (&connection.cert, &connection.key) else { return Ok(config) };
-    let (cert, key) = (secret_text(cert)?, secret_text(key)?);
+    let cert = pem("--cert", cert, "CERTIFICATE-----")?;
+    let key = pem("--key", key, "PRIVATE KEY-----")?;
     Ok(config.identity(Identity::from_pem(cert.expose(), key.expose())))
+}
+
+/// A file that must hold a PEM block whose first line ends so: what is sound in it rustls finds out.
+fn pem(flag: &str, file: &Path, first_line: &str) -> Result<SecretText, Failure> {
+    let text = secret_text(file)?;
+    let holds = |line: &str| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(first_line);
+    if text.expose().lines().any(holds) {
+        return Ok(text);
+    }
+    let wanted = first_line.trim_end_matches('-');
+    Err(Failure::Usage(format!("{flag} {}: holds no \"{wanted}\" in PEM form", file.display())))
 }
 
 fn system_roots() -> Result<String, Failure> {

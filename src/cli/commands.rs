@@ -23,6 +23,7 @@ pub(super) struct Session {
 impl Session {
     /// Does what was typed.
     pub(super) async fn run(&self, command: ClientCommand) -> Result<(), Failure> {
+        refuse_twice(command.labels())?;
         match command {
             ClientCommand::Create(args) => self.create(*args).await,
             ClientCommand::ImportPublic(args) => self.import_public(*args).await,
@@ -181,6 +182,15 @@ impl Session {
             ));
         }
         key_out.open(name)
+    }
+}
+
+/// Which of two values was meant, nobody can say.
+fn refuse_twice(labels: &[(String, String)]) -> Result<(), Failure> {
+    let mut seen = std::collections::BTreeSet::new();
+    match labels.iter().find(|(key, _)| !seen.insert(key)) {
+        Some((key, _)) => Err(Failure::Usage(format!("--label {key}=... is given twice: give each key once"))),
+        None => Ok(()),
     }
 }
 

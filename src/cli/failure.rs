@@ -10,6 +10,7 @@ use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::output::printable;
+use super::transport_words::advice;
 
 /// A command that did not do what it was told.
 pub enum Failure {
@@ -81,7 +82,13 @@ fn write_refusal(f: &mut fmt::Formatter<'_>, status: &Status, request_id: Option
     let details = status.get_error_details();
     match details.error_info() {
         Some(told) => write!(f, "{} ({:?}): {}", printable(&told.reason), status.code(), printable(status.message()))?,
-        None => write!(f, "{:?}: {}", status.code(), printable(&with_causes(status)))?,
+        None => {
+            let said = with_causes(status);
+            write!(f, "{:?}: {}", status.code(), printable(&said))?;
+            if let Some(advice) = advice(&said) {
+                write!(f, "\n  {advice}")?;
+            }
+        }
     }
     write_details(f, &details)?;
     let call_id = status.metadata().get("x-call-id").and_then(|id| id.to_str().ok());
@@ -120,7 +127,7 @@ fn write_details(f: &mut fmt::Formatter<'_>, details: &ErrorDetails) -> fmt::Res
 }
 
 /// The status of a connection that failed says why only in its causes.
-fn with_causes(status: &Status) -> String {
+pub(super) fn with_causes(status: &Status) -> String {
     let mut text = status.message().to_owned();
     let mut cause = status.source();
     while let Some(error) = cause {

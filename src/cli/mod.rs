@@ -19,6 +19,7 @@ mod operator_args;
 pub mod operator_client;
 mod output;
 mod requests;
+mod transport_words;
 mod values;
 
 use clap::{Parser, Subcommand};
@@ -32,7 +33,7 @@ pub use output::{Output, OutputFormat};
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
-#[command(name = "keypairs", version, about, max_term_width = 100)]
+#[command(name = "keypairs", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -74,6 +75,12 @@ pub async fn run(command: ClientCommand, connection: &Connection, output: Output
     let session = commands::Session { client: client::Client::open(connection)?, output };
     session.run(command).await
 }
+
+/// The end of --help and of the man page.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 something here failed after the call, such as a file that could not be written; 2 wrong usage or \
+configuration; 64 + the gRPC code: the server, or the way to it, refused (69 not found, 70 exists already, 78 not \
+reached); 130 interrupted. Server and operator commands: 2, 65 damaged data, 70 stuck, 74 input or output.";
 
 #[cfg(test)]
 mod tests {

@@ -112,7 +112,7 @@ impl List {
             page_token: self.page_token,
             view: self.view.unwrap_or_default().into(),
             filter: (filter != pb::ListFilter::default()).then_some(filter),
-            show_deleted: self.show_deleted,
+            show_deleted: self.show_deleted || of.state == Some(pb::KeyPairState::Deleted),
         }
     }
 }

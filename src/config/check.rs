@@ -1,8 +1,10 @@
 //! Checks that look at more than one key, or at the file system.
 
-use std::fs::File;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use zeroize::Zeroizing;
 
 use super::fault::Origin;
 use super::settings::{Found, Settings};
@@ -69,15 +71,15 @@ pub(super) fn client_ca(settings: &mut Settings, auth: &Found<ClientAuth>, ca: O
     }
 }
 
-/// A file that must be set in its section, there and readable.
-pub(super) fn needed_file(
+/// A PEM file that must be set in its section. `label` is the end of the label of a block that it must hold.
+pub(super) fn needed_pem(
     settings: &mut Settings,
     key: &str,
     found: Option<Found<PathBuf>>,
-    section: &Origin,
+    (section, label): (&Origin, &str),
 ) -> PathBuf {
     match found {
-        Some(found) => file(settings, key, found),
+        Some(found) => pem(settings, key, found, label),
         None => {
             settings.fault(key, section, "is needed in this section; set it");
             PathBuf::new()
@@ -85,15 +87,28 @@ pub(super) fn needed_file(
     }
 }
 
-/// A file that must be there and readable.
-pub(super) fn file(settings: &mut Settings, key: &str, found: Found<PathBuf>) -> PathBuf {
+/// A PEM file that must be there, readable, and hold a block of that label. Whether its contents are sound, and fit the
+/// other files, `serve` and `config check` find out (`app/serve.rs`).
+pub(super) fn pem(settings: &mut Settings, key: &str, found: Found<PathBuf>, label: &str) -> PathBuf {
     let Found { value, origin } = found;
-    match File::open(&value).and_then(|file| file.metadata()) {
-        Ok(met) if met.is_file() => {}
-        Ok(_) => settings.fault(key, &origin, format!("{} is not a file", value.display())),
-        Err(error) => settings.fault(key, &origin, format!("{} cannot be read: {error}", value.display())),
+    let path = value.display();
+    let read = fs::metadata(&value).and_then(|met| match met.is_file() {
+        true => fs::read(&value).map(|text| Some(Zeroizing::new(text))),
+        false => Ok(None), // a pipe would never end
+    });
+    match read {
+        Ok(Some(text)) if holds(&text, label) => {}
+        Ok(None) => settings.fault(key, &origin, format!("{path} is not a file")),
+        Ok(Some(_)) => settings.fault(key, &origin, format!("{path} holds no block \"{label}\" in PEM form")),
+        Err(error) => settings.fault(key, &origin, format!("{path} cannot be read: {error}")),
     }
     value
+}
+
+fn holds(text: &[u8], label: &str) -> bool {
+    let lines = text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let ends = |line: &[u8]| line.strip_suffix(b"-----").is_some_and(|line| line.ends_with(label.as_bytes()));
+    lines.into_iter().any(|line| line.starts_with(b"-----BEGIN ") && ends(line))
 }
 
 /// The words of a project's `encryption`.

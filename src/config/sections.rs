@@ -69,9 +69,9 @@ fn tls(settings: &mut Settings) -> Option<Tls> {
     let client_auth = client_auth.unwrap_or(Found::default(default));
     check::client_ca(settings, &client_auth, client_ca_file.as_ref());
     Some(Tls {
-        cert_file: check::needed_file(settings, "server.tls.cert_file", cert_file, &section),
-        key_file: check::needed_file(settings, "server.tls.key_file", key_file, &section),
-        client_ca_file: client_ca_file.map(|file| check::file(settings, "server.tls.client_ca_file", file)),
+        cert_file: check::needed_pem(settings, "server.tls.cert_file", cert_file, (&section, CERTIFICATE)),
+        key_file: check::needed_pem(settings, "server.tls.key_file", key_file, (&section, PRIVATE_KEY)),
+        client_ca_file: client_ca_file.map(|file| check::pem(settings, "server.tls.client_ca_file", file, CERTIFICATE)),
         client_auth: client_auth.value,
     })
 }
@@ -206,6 +206,8 @@ fn small(settings: &mut Settings, key: &str, range: std::ops::RangeInclusive<u32
     found.unwrap_or(default)
 }
 
+const CERTIFICATE: &str = "CERTIFICATE";
+const PRIVATE_KEY: &str = "PRIVATE KEY";
 const MAX_QUOTA: u64 = 10_000_000;
 
 const NOT_BUILT: [(&str, &str); 5] = [

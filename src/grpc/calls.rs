@@ -195,6 +195,9 @@ fn in_our_words(response: Response<Body>, id: CallId) -> Response<Body> {
         UNIMPLEMENTED if message.contains("ncoding") || message.contains("ompress") => {
             malformed("compressed messages are not taken: send identity")
         }
+        UNIMPLEMENTED => {
+            Error::new(Reason::MethodUnknown, "there is no such method: check its name and the client's version")
+        }
         INTERNAL => malformed("the frame is not one whole gRPC message"),
         _ => return response,
     };

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::answer::{View, format, key_pair};
 use super::calls::call_of;
 use super::pb::{self, key_pairs_server::KeyPairs};
-use super::{digest, listing, request, status};
+use super::{listing, request, status};
 use crate::error::Result;
 use crate::model::KeyPair;
 use crate::secret::SecretText;
@@ -31,8 +31,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let digest = digest(&message);
-            let command = request::create(message, digest, self.service.projects())?;
+            let command = request::create(message, self.service.projects())?;
             let (pair, private) = self.service.create(call, command).await?;
             let (private_key, format) = given_out(private);
             Ok(pb::CreateResponse { key_pair: pair.as_ref().map(full), private_key, format })
@@ -44,8 +43,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let digest = digest(&message);
-            let command = request::import_public(message, digest, self.service.projects())?;
+            let command = request::import_public(message, self.service.projects())?;
             let pair = self.service.import_public(call, command).await?;
             Ok(pb::ImportPublicResponse { key_pair: pair.as_ref().map(full) })
         };
@@ -56,8 +54,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let digest = digest(&message);
-            let command = request::import_private(message, digest, self.service.projects())?;
+            let command = request::import_private(message, self.service.projects())?;
             let pair = self.service.import_private(call, command).await?;
             Ok(pb::ImportPrivateResponse { key_pair: pair.as_ref().map(full) })
         };
@@ -87,8 +84,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let digest = digest(&message);
-            let pair = self.service.update(call, request::update(message, digest)?).await?;
+            let pair = self.service.update(call, request::update(message)?).await?;
             Ok(pb::UpdateResponse { key_pair: Some(full(&pair)) })
         };
         answer(id, work).await
@@ -98,8 +94,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let digest = digest(&message);
-            let pair = self.service.delete(call, request::delete(message, digest)?).await?;
+            let pair = self.service.delete(call, request::delete(message)?).await?;
             Ok(pb::DeleteResponse { key_pair: pair.as_ref().map(full) })
         };
         answer(id, work).await
@@ -109,8 +104,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let digest = digest(&message);
-            let pair = self.service.undelete(call, request::undelete(message, digest)?).await?;
+            let pair = self.service.undelete(call, request::undelete(message)?).await?;
             Ok(pb::UndeleteResponse { key_pair: Some(full(&pair)) })
         };
         answer(id, work).await
@@ -131,8 +125,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let digest = digest(&message);
-            let pair = self.service.clear_private(call, request::clear_private(message, digest)?).await?;
+            let pair = self.service.clear_private(call, request::clear_private(message)?).await?;
             Ok(pb::ClearPrivateResponse { key_pair: Some(full(&pair)) })
         };
         answer(id, work).await

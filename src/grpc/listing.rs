@@ -3,8 +3,8 @@
 use prost::Message;
 
 use super::answer::{View, key_pair};
+use super::faults::{Faults, part};
 use super::pb;
-use super::request::Faults;
 use crate::error::{Reason, Result, Violation};
 use crate::model::{EncryptionMode, Filter, FingerprintFilter, KeyPairState, Origin, PrivateKeyState, ProjectId};
 use crate::service::command::List;
@@ -30,17 +30,11 @@ pub(super) fn command(mut request: pb::ListRequest) -> Result<(List, View)> {
         0 => 50,
         size => size.min(1000),
     };
+    let digest = super::digest::query(&request);
     let page_token = std::mem::take(&mut request.page_token);
-    request.page_size = 0;
-    if let Some(project) = &project {
-        // "" and "default" are one query.
-        project.as_str().clone_into(&mut request.project_id);
-    }
-    let digest = super::digest(&request);
     let filter = filter(&mut faults, request.filter.unwrap_or_default(), request.show_deleted);
     faults.done()?;
-    let project = project.ok_or_else(|| crate::error::Error::internal("a checked part is missing"))?;
-    Ok((List { project, filter, page_size, page_token, digest }, view))
+    Ok((List { project: part(project)?, filter, page_size, page_token, digest }, view))
 }
 
 /// The page, cut where it grows over its limit in bytes.
@@ -153,30 +147,36 @@ fn encryption(value: i32) -> Chosen<EncryptionMode> {
     }
 }
 
-/// `SHA256:` and base64, `MD5:` and hex pairs, each also without its prefix; base64 padding and hex case do not matter.
+/// `SHA256:` and base64, `MD5:` and hex pairs, each also without its prefix; base64 padding and the case of prefix and
+/// hex do not matter.
 fn fingerprint(text: &str) -> Result<FingerprintFilter, Violation> {
     let sha256 = || {
-        let text = text.strip_prefix("SHA256:").unwrap_or(text).trim_end_matches('=');
+        let text = without_prefix(text, "SHA256:").trim_end_matches('=');
         let mut print = [0; 32];
         let decoded = <base64ct::Base64Unpadded as base64ct::Encoding>::decode(text, &mut print).ok()?;
         (decoded.len() == 32).then_some(FingerprintFilter::Sha256(print))
     };
     let md5 = || {
-        let text = text.strip_prefix("MD5:").unwrap_or(text);
-        let digits: Vec<u8> = text.bytes().filter(|b| *b != b':').collect();
-        let mut print = [0; 16];
-        if digits.len() != 32 {
-            return None;
-        }
-        for (byte, pair) in print.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(FingerprintFilter::Md5(print))
+        let text = without_prefix(text, "MD5:");
+        let digits: Vec<char> = match text.len() {
+            47 if text.split(':').all(|pair| pair.len() == 2) => text.chars().filter(|c| *c != ':').collect(),
+            _ => text.chars().collect(),
+        };
+        let pairs = digits.chunks_exact(2).map(|pair| Some(pair[0].to_digit(16)? << 4 | pair[1].to_digit(16)?));
+        let bytes = pairs.map(|byte| u8::try_from(byte?).ok()).collect::<Option<Vec<u8>>>()?;
+        if digits.len() == 32 { bytes.try_into().ok().map(FingerprintFilter::Md5) } else { None }
     };
     sha256().or_else(md5).ok_or_else(|| {
         let message = "must be a SHA256 fingerprint (base64) or an MD5 fingerprint (16 hex pairs)";
         Violation::new("filter.fingerprint", Reason::FilterInvalid, message)
     })
+}
+
+fn without_prefix<'t>(text: &'t str, prefix: &str) -> &'t str {
+    match text.split_at_checked(prefix.len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case(prefix) => rest,
+        _ => text,
+    }
 }
 
 /// A page ends here, so that clients with the usual limit of 4 MiB take it.

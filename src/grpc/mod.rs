@@ -12,17 +12,12 @@ pub mod pb;
 pub mod status;
 
 mod answer;
+mod digest;
+mod faults;
+mod fields;
+mod key_fields;
 mod listing;
 mod request;
 
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
-
 /// The domain of every `google.rpc.ErrorInfo` of the service.
 pub const ERROR_DOMAIN: &str = "keypairs.v1";
-
-/// Digest of a whole message. Its maps are ordered, so that equal messages have equal bytes.
-fn digest(message: &impl prost::Message) -> [u8; 32] {
-    let bytes = Zeroizing::new(message.encode_to_vec()); // it may hold a secret
-    Sha256::digest(&*bytes).into()
-}

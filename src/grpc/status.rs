@@ -24,6 +24,7 @@ pub const fn code(class: Class) -> Code {
         Class::Unauthenticated => Code::Unauthenticated,
         Class::PermissionDenied => Code::PermissionDenied,
         Class::DeadlineExceeded => Code::DeadlineExceeded,
+        Class::Unimplemented => Code::Unimplemented,
         Class::Internal => Code::Internal,
     }
 }

@@ -10,9 +10,12 @@ use crate::error::{Reason, Violation};
 pub struct ProjectId(String);
 
 impl ProjectId {
+    /// The project that an empty id means.
+    pub const DEFAULT: &str = "default";
+
     /// Checks a project id that came in as `field`.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
-        let text = if text.is_empty() { "default" } else { text };
+        let text = if text.is_empty() { Self::DEFAULT } else { text };
         let fits = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
         if text.len() > 63 || text.starts_with('-') || !text.bytes().all(fits) {
             let message = "must be 1 to 63 of a-z, 0-9 and '-', not starting with '-'";

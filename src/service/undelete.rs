@@ -2,11 +2,10 @@
 
 use super::call::Call;
 use super::command::{By, Key, Undelete};
-use super::create::name_exists;
 use super::record::{changed, until_settled};
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::model::{KeyPair, KeyPairState};
 use crate::store::{Change, EnvelopeChange};
 
@@ -22,8 +21,11 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Undelete) -> Result<Key
 async fn attempt(s: &Inner, key: &Key, command: &Undelete, ticket: &Ticket) -> Result<KeyPair> {
     let pair = read::pair(s, key).await?;
     if pair.state != KeyPairState::Deleted {
-        let error = name_exists(&pair);
-        return Err(Error { message: "the key pair is not deleted: there is nothing to bring back".into(), ..error });
+        let message = "the key pair is not deleted: there is nothing to bring back";
+        return Err(Error::new(Reason::KeyPairNotDeleted, message)
+            .with_fact("existing_id", pair.id.to_string())
+            .with_fact("existing_name", pair.name.as_str())
+            .with_resource("keypairs.v1.KeyPair", pair.id.to_string()));
     }
     let mut next = changed(s, &pair);
     next.state = KeyPairState::Active;

@@ -222,7 +222,7 @@ fn to_record(pair: &KeyPair) -> pb::KeyPairRecord {
 
 /// `Err` names the field that does not fit.
 fn from_record(project: &ProjectId, id: KeyPairId, record: pb::KeyPairRecord) -> Result<KeyPair, &'static str> {
-    let state = from_number(&STATES, record.state).ok_or("state")?;
+    let state = numbered(&STATES, |state| state as u32, record.state).ok_or("state")?;
     let deleted = Deleted { at: record.delete_ms, purge_at: record.purge_ms };
     Ok(KeyPair {
         id,
@@ -233,10 +233,11 @@ fn from_record(project: &ProjectId, id: KeyPairId, record: pb::KeyPairRecord) ->
         user_id: UserId::stored(record.user_id),
         public: PublicKey::from_stored(record.public_blob).ok_or("public key")?,
         comment: record.comment,
-        private_key_state: from_number(&KEY_STATES, record.private_key_state).ok_or("private_key_state")?,
+        private_key_state: numbered(&KEY_STATES, |state| state as u32, record.private_key_state)
+            .ok_or("private_key_state")?,
         sealed_by: record.sealed_by.map(sealed_by).transpose()?,
-        origin: from_number(&ORIGINS, record.origin).ok_or("origin")?,
-        maker: from_number(&MAKERS, record.maker).ok_or("maker")?,
+        origin: numbered(&ORIGINS, |origin| origin as u32, record.origin).ok_or("origin")?,
+        maker: numbered(&MAKERS, |maker| maker as u32, record.maker).ok_or("maker")?,
         state,
         create_time: record.create_ms,
         update_time: record.update_ms,
@@ -257,33 +258,17 @@ fn sealed_by(by: pb::SealedBy) -> Result<SealedBy, &'static str> {
     Ok(SealedBy { mode, backend, key_name, key_id, key_version })
 }
 
-fn from_number<T: Copy>(table: &[(T, u32)], number: u32) -> Option<T> {
-    table.iter().find(|(_, n)| *n == number).map(|(value, _)| *value)
+/// The one of `all` that has this number in records.
+fn numbered<T: Copy>(all: &[T], number: impl Fn(T) -> u32, wanted: u32) -> Option<T> {
+    all.iter().copied().find(|one| number(*one) == wanted)
 }
 
-const STATES: [(KeyPairState, u32); 4] = [
-    (KeyPairState::Pending, KeyPairState::Pending as u32),
-    (KeyPairState::Active, KeyPairState::Active as u32),
-    (KeyPairState::Deleting, KeyPairState::Deleting as u32),
-    (KeyPairState::Deleted, KeyPairState::Deleted as u32),
-];
-const KEY_STATES: [(PrivateKeyState, u32); 3] = [
-    (PrivateKeyState::None, PrivateKeyState::None as u32),
-    (PrivateKeyState::Stored, PrivateKeyState::Stored as u32),
-    (PrivateKeyState::Cleared, PrivateKeyState::Cleared as u32),
-];
-const ORIGINS: [(Origin, u32); 4] = [
-    (Origin::Generated, Origin::Generated as u32),
-    (Origin::GeneratedByProvider, Origin::GeneratedByProvider as u32),
-    (Origin::ImportedPublic, Origin::ImportedPublic as u32),
-    (Origin::ImportedPrivate, Origin::ImportedPrivate as u32),
-];
-const MAKERS: [(Maker, u32); 4] = [
-    (Maker::Here, Maker::Here as u32),
-    (Maker::Baidu, Maker::Baidu as u32),
-    (Maker::Tencent, Maker::Tencent as u32),
-    (Maker::Huawei, Maker::Huawei as u32),
-];
+const STATES: [KeyPairState; 4] =
+    [KeyPairState::Pending, KeyPairState::Active, KeyPairState::Deleting, KeyPairState::Deleted];
+const KEY_STATES: [PrivateKeyState; 3] = [PrivateKeyState::None, PrivateKeyState::Stored, PrivateKeyState::Cleared];
+const ORIGINS: [Origin; 4] =
+    [Origin::Generated, Origin::GeneratedByProvider, Origin::ImportedPublic, Origin::ImportedPrivate];
+const MAKERS: [Maker; 4] = [Maker::Here, Maker::Baidu, Maker::Tencent, Maker::Huawei];
 
 const HEAD_PLACE: Place<'static> = Place { kind: super::keys::HEAD, project: "", key: &[] };
 const DOMAIN: &[u8] = b"keypairs.storage.v1.row";

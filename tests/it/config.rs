@@ -354,8 +354,9 @@ fn load(text: &str, env: &[(&str, &str)], flags: Flags) -> Result<Config, Vec<Co
 
 fn pem_files() -> TempDir {
     let dir = TempDir::new().unwrap();
-    for name in ["cert.pem", "key.pem", "ca.pem"] {
-        fs::write(PathBuf::from(dir.path()).join(name), "not looked into here").unwrap();
+    for (name, label) in [("cert.pem", "CERTIFICATE"), ("key.pem", "PRIVATE KEY"), ("ca.pem", "CERTIFICATE")] {
+        let text = format!("-----BEGIN {label}-----\nnot looked into here\n-----END {label}-----\n");
+        fs::write(PathBuf::from(dir.path()).join(name), text).unwrap();
     }
     dir
 }

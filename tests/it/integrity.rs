@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use keypairs::error::{Error, Reason, Result};
+use keypairs::grpc::pb;
 use keypairs::model::{KeyPair, KeyPairId};
 use keypairs::service::command::Key;
 use keypairs::sshkey::{Curve, KeySpec};
@@ -229,6 +230,13 @@ async fn a_server_on_damaged_rows_serves_the_others() {
     let (listed, unreadable) = wire::list_with_damaged(&mut client, false).await;
     assert_eq!(unreadable, [0, 2, 3, 6].map(|number| pairs[number].0.id.clone()));
     assert_eq!(listed.len(), 30 - 4);
+    // A fingerprint is looked up by an index, which leads straight to the damaged row: that failed the whole page.
+    for (number, found) in [(0, 0), (9, 1)] {
+        let fingerprint = pairs[number].0.fingerprint_sha256.clone();
+        let filter = Some(pb::ListFilter { fingerprint, ..Default::default() });
+        let page = client.list(pb::ListRequest { filter, ..Default::default() }).await.unwrap().into_inner();
+        assert_eq!((page.key_pairs.len(), page.unreadable_ids.contains(&pairs[0].0.id)), (found, found == 0));
+    }
     for (number, (pair, private_key)) in pairs.iter().enumerate() {
         for request in [wire::export_id(&pair.id), wire::export(&pair.name)] {
             match client.export_private(request).await {

@@ -143,6 +143,24 @@ fn plaintext_beyond_loopback_must_be_meant() {
     assert!(Server::start(command).stop().success());
 }
 
+/// Openness is said aloud at the start, and only what is open.
+#[test]
+fn what_is_open_is_said_in_the_log() {
+    let place = Place::new();
+    let warned =
+        |server: &Server, words: &str| server.log().iter().any(|line| line.contains("WARN") && line.contains(words));
+    let server = place.serve();
+    assert!(warned(&server, "no [auth]: everybody"));
+    assert!(!warned(&server, "data directory"), "{:#?}", server.log());
+    assert!(server.stop().success());
+    for (mode, is_open) in [(0o777, true), (0o750, true), (0o701, true), (0o700, false)] {
+        std::fs::set_permissions(place.data(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let server = place.serve();
+        assert_eq!(warned(&server, "others can enter the data directory"), is_open, "{mode:o}");
+        assert!(server.stop().success());
+    }
+}
+
 /// The operator's socket: for this user alone, however long the directory's path is.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operators_socket() {

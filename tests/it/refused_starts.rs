@@ -94,6 +94,8 @@ async fn a_directory_that_another_server_holds() {
     let server = held.place.serve();
     let ended = held.place.try_serve(BOUND).err().expect("two servers on one store");
     told(&ended, IO, &["another process holds"]);
+    // Who cannot have the data must not take the ports.
+    assert!(!ended.log.contains("\"listener\""), "{}", ended.log);
     assert_eq!(get(&mut server.client().await, &held.pair.id).await.unwrap(), held.pair);
     assert!(server.stop().success());
 }

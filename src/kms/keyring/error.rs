@@ -79,8 +79,11 @@ impl fmt::Display for KeyringError {
             }
             Self::Damaged { path, at } => {
                 let path = path.display();
-                write!(f, "{path} is damaged ({at}): restore it from its backup or from {path}.prev, the copy before")?;
-                f.write_str(" its last change")
+                write!(
+                    f,
+                    "{path} is damaged ({at}): restore it from its backup, or from {path}.prev where there is one,"
+                )?;
+                f.write_str(" the copy before its last change")
             }
             Self::VersionUnknown { path, version } => {
                 let path = path.display();

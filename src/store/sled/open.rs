@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -69,20 +69,45 @@ pub(super) fn open(data: &Path, options: &SledOptions, mac: &RowMac, entropy: &d
 }
 
 /// Takes the data directory for this process. sled's own lock is on a file that a compaction swaps, and sled takes it
-/// only when it has opened the file. A process that is just ending, or a child between fork and exec, may have it a
-/// moment longer.
+/// only when it has opened the file.
 fn lock(data: &Path) -> Result<File, Fatal> {
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(data.join(LOCK));
     let file = file.map_err(io("the lock of the data directory"))?;
-    for _ in 0..LOCK_TRIES {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
-            Err(error) => return Err(io("the lock of the data directory")(error.into())),
+    match is_taken(&file, LOCK_LIMIT).map_err(io("the lock of the data directory"))? {
+        true => Ok(file),
+        false => Err(Fatal::Io("another process holds the lock of this data directory: stop it first".into())),
+    }
+}
+
+/// Whether we have the lock now. Who is just leaving may have it a moment longer: a process that is ending, or a child
+/// between fork and exec.
+fn is_taken(file: &File, limit: Duration) -> io::Result<bool> {
+    let began = Instant::now();
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::WOULDBLOCK) if began.elapsed() < limit => std::thread::sleep(LOCK_PAUSE),
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(error) => return Err(error.into()),
         }
     }
-    Err(Fatal::Io("another process holds the lock of this data directory: stop it first".into()))
+}
+
+/// Waits until sled's file is free: sled does not wait for its lock, and it outlives its last handle. The last write of
+/// a closing sled is done by a thread of its pool, which lets go of the file only after it has told that it is done;
+/// on a busy machine that is long enough to meet, when a store is opened again in one process, as a compaction does.
+/// The data directory is ours by now, so whoever has this lock is leaving.
+fn await_sled(folder: &Path) -> io::Result<()> {
+    let file = match File::open(folder.join("db")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    match is_taken(&file, SLED_LOCK_LIMIT)? {
+        // Closing would not do: a child between fork and exec could have this file too.
+        true => Ok(flock(&file, FlockOperation::Unlock)?),
+        false => Err(io::Error::other("another process holds its lock: stop it first")),
+    }
 }
 
 /// With its parents, for this user alone.
@@ -119,6 +144,7 @@ fn remove_half_snapshots(folder: &Path) -> io::Result<()> {
 /// Opens and reads everything once: a damaged store shows now, not under the first caller. The thread is left behind
 /// when it is stuck: the process must end.
 pub(super) fn open_watched(folder: &Path, options: &SledOptions) -> Result<(sled::Db, u64), Fatal> {
+    await_sled(folder).map_err(io("sled's file"))?;
     let progress = Arc::new(AtomicU64::new(0));
     let (done, outcome) = sync_channel(1);
     let limit = options.open_limit + Duration::from_secs(db_bytes(folder) >> 26);
@@ -212,5 +238,6 @@ pub(super) const STORE: &str = "store";
 /// Where a compaction makes the next one.
 pub(super) const FRESH: &str = "store.new";
 const LOCK: &str = "lock";
-const LOCK_TRIES: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
+const LOCK_LIMIT: Duration = Duration::from_secs(1);
+const SLED_LOCK_LIMIT: Duration = Duration::from_secs(20);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);

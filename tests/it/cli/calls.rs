@@ -269,3 +269,56 @@ fn listed(run: &std::process::Output) -> Vec<String> {
     let name = |pair: &serde_json::Value| pair["name"].as_str().unwrap().to_owned();
     value["keyPairs"].as_array().unwrap().iter().map(name).collect()
 }
+
+/// `--state deleted` alone showed nothing, because deleted pairs are not shown unasked: it is asked.
+#[test]
+fn a_list_of_deleted_pairs_shows_them() {
+    let dir = tempdir().unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = asked.clone();
+    let server = Server::start(Mock {
+        list: answer(move |request: Request<ListRequest>| {
+            log.lock().unwrap().push(request.get_ref().show_deleted);
+            Ok(ListResponse::default())
+        }),
+        ..Default::default()
+    });
+    for args in [&["list", "--state", "deleted"][..], &["list", "--state", "active"], &["list", "--show-deleted"]] {
+        assert_eq!(code(&server.keypairs(dir.path(), args, b"")), 0);
+    }
+    assert_eq!(*asked.lock().unwrap(), [true, false, true]);
+}
+
+/// The last of two values for one label was taken, silently.
+#[test]
+fn a_label_that_is_given_twice_is_refused() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("key"), "ssh-ed25519 AAAA\n").unwrap();
+    let server = Server::start(Mock::default()); // a call would be UNIMPLEMENTED
+    let twice = ["--label", "a=1", "--label", "b=1", "--label", "a=2"];
+    let commands: [&[&str]; 5] = [
+        &["create", "web"],
+        &["import-public", "web", "key"],
+        &["import-private", "web", "key"],
+        &["update", "web"],
+        &["list"],
+    ];
+    for command in commands {
+        let run = server.keypairs(dir.path(), &[command, &twice[..]].concat(), b"");
+        assert_eq!(code(&run), 2, "{command:?}: {}", stderr(&run));
+        assert!(stderr(&run).contains("--label a=... is given twice"), "{}", stderr(&run));
+        assert!(!dir.path().join("web").exists(), "a key file was made");
+    }
+}
+
+#[test]
+fn help_and_the_man_page_tell_the_exit_codes() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock::default());
+    for args in [&["--help"][..], &["man"]] {
+        let told = stdout(&server.keypairs(dir.path(), args, b"")).replace('\n', " ");
+        for words in ["Exit codes", "1 something here failed", "64 + the gRPC code", "130 interrupted"] {
+            assert!(told.contains(words), "{args:?}: {words}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use keypairs::clock::OsEntropy;
 use keypairs::error::{Error, Reason, Result};
@@ -94,16 +95,16 @@ pub fn tamper(folder: &Path, change: impl FnOnce(&mut Rows)) {
     db.flush().unwrap();
 }
 
-/// A child of another test, between fork and exec, may hold the lock a moment longer.
+/// sled closes a little later than its last handle, and does not wait for its lock (`store/sled/open.rs`).
 fn open_raw(folder: &Path) -> sled::Db {
     let config = sled::Config::new().path(folder).segment_size(2 << 20);
-    for _ in 0..50 {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
         match config.open() {
-            Ok(db) => return db,
-            Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            Err(sled::Error::Io(_)) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
+            opened => return opened.unwrap(),
         }
     }
-    config.open().unwrap()
 }
 
 pub(super) fn open(data: &Path) -> Result<SledStore, Fatal> {

@@ -10,7 +10,10 @@ use keypairs::model::KeyPair;
 use keypairs::store::sled::{Fatal, SledOptions, SledStore};
 use keypairs::store::{Change, Depth, Lookup, Note, Noted, Store};
 
+use rustix::fs::{FlockOperation, flock};
+
 use super::bed::*;
+use crate::server::wait_until;
 
 #[tokio::test]
 async fn reopen_finds_everything() {
@@ -122,6 +125,23 @@ async fn second_opener_is_refused() {
     let store = open(dir.path()).unwrap();
     assert!(matches!(refusal(dir.path()), Fatal::Io(what) if what.contains("lock")));
     store.commit(vec![insert(&pair("a", 1))]).await.unwrap();
+}
+
+/// A store that was just closed is still locked for a moment: the thread of sled's that wrote last holds the file until
+/// it is scheduled again. Opening took that for another process, and failed now and then on a busy machine.
+#[test]
+fn a_store_that_is_still_closing_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    let closing = fs::File::open(dir.path().join("store/db")).unwrap();
+    wait_until("sled has let go", || flock(&closing, FlockOperation::NonBlockingLockExclusive).is_ok());
+    let (done, opened) = std::sync::mpsc::sync_channel(1);
+    let data = dir.path().to_owned();
+    let opening = std::thread::spawn(move || done.send(open(&data).map(drop)));
+    assert!(opened.recv_timeout(Duration::from_millis(300)).is_err(), "it opened, or failed, under the lock");
+    drop(closing);
+    assert_eq!(opened.recv_timeout(Duration::from_secs(60)), Ok(Ok(())));
+    opening.join().unwrap().unwrap();
 }
 
 #[tokio::test]

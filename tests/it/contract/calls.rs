@@ -28,6 +28,9 @@ async fn every_answer_carries_its_call_id() {
     ] {
         let answer = wire.call_with(path, &[], frames).await;
         assert_eq!(answer.status.code(), code, "{path}: {:?}", answer.status);
+        if code == Code::Unimplemented {
+            assert_eq!(Refusal::of(&answer.status).reason, "METHOD_UNKNOWN", "{path}");
+        }
         let id = answer.header("x-call-id").to_owned();
         assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{path}: {id:?}");
         assert!(ids.insert(id), "{path}: the id came twice");
@@ -102,6 +105,50 @@ async fn a_flood_of_rsa_is_refused_and_reads_stay_quick() {
     }
     assert!(done >= 1 && full >= 20, "{done} made, {full} refused");
     assert!(busy < idle * 20 + Duration::from_millis(20), "Get took {busy:?} beside RSA, {idle:?} before");
+}
+
+/// Making RSA keys has a pool of its own: its flood refused imports of RSA keys, and passphrases of any key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_rsa_does_not_shut_out_imports_and_passphrases() {
+    let mut world = World::configured("[limits]\nrsa_workers = 1\nrsa_queue_wait_seconds = 1\n").await;
+    let file = crate::sshkey::encode(
+        &crate::sshkey::make(keypairs::sshkey::KeySpec::Rsa(2048)),
+        keypairs::sshkey::KeyFormat::OpenSsh,
+        None,
+    );
+    let mut flood = tokio::task::JoinSet::new();
+    for number in 0..32 {
+        let mut client = world.client.clone();
+        let request = create_with(&format!("rsa{number}"), |request| {
+            (request.key_type, request.bits) = (pb::KeyType::Rsa.into(), 4096);
+        });
+        flood.spawn(async move { client.create(request).await.map(drop) });
+    }
+    // The queue is full from the first refusal on; what is queued takes seconds.
+    while let Err(status) = flood.join_next().await.unwrap().unwrap().and(Err::<(), _>(tonic::Status::ok(""))) {
+        if status.code() != Code::Ok {
+            assert_eq!(Refusal::of(&status).reason, "RSA_QUEUE_FULL");
+            break;
+        }
+    }
+    world.client.import_private(super::import_private("taken-in", &file)).await.unwrap();
+    let locked = create_with("locked", |request| request.passphrase = "correct horse".into());
+    world.client.create(locked).await.unwrap();
+}
+
+/// While a thread has nothing to do there is no wait, whatever the others do.
+#[tokio::test(flavor = "multi_thread")]
+async fn rsa_is_not_refused_while_a_thread_is_idle() {
+    let world = World::configured("[limits]\nrsa_workers = 2\nrsa_queue_wait_seconds = 0\n").await;
+    let mut making = tokio::task::JoinSet::new();
+    for name in ["one", "two"] {
+        let mut client = world.client.clone();
+        let request = create_with(name, |request| (request.key_type, request.bits) = (pb::KeyType::Rsa.into(), 2048));
+        making.spawn(async move { client.create(request).await.map(drop) });
+    }
+    while let Some(made) = making.join_next().await {
+        made.unwrap().unwrap();
+    }
 }
 
 async fn median_get(world: &mut World, id: &str) -> Duration {

@@ -41,13 +41,11 @@ async fn undelete_brings_back_what_still_has_a_place() {
     let mut world = World::configured("[quota]\nkey_pairs_per_project = 2\n").await;
     let made = world.make("web").await;
     let file = world.client.export_private(export(&made.id)).await.unwrap().into_inner();
-    let told = Refusal::expect(world.client.undelete(undelete(&made.id)).await, AlreadyExists, "NAME_EXISTS");
-    assert!(told.message.contains("not deleted"), "{}", told.message);
     world.delete(&made.id).await;
 
     let other = world.make("web").await;
     let told = Refusal::expect(world.client.undelete(undelete(&made.id)).await, AlreadyExists, "NAME_EXISTS");
-    assert_eq!(told.facts["existing_id"], other.id);
+    assert_eq!((&told.facts["existing_id"], told.facts["existing_name"].as_str()), (&other.id, "web"));
     let third = world.make("third").await;
     let renamed = || pb::UndeleteRequest { name: "www".into(), ..undelete(&made.id) };
     let told = Refusal::expect(world.client.undelete(renamed()).await, ResourceExhausted, "QUOTA_EXCEEDED");
@@ -66,6 +64,20 @@ async fn undelete_brings_back_what_still_has_a_place() {
     let body = |file: &str| file.lines().nth(1).unwrap().to_owned();
     assert_eq!(body(&again.private_key), body(&file.private_key));
     assert_eq!(world.count().await, 2);
+}
+
+/// It said NAME_EXISTS, of a name that nobody else has.
+#[tokio::test(flavor = "multi_thread")]
+async fn undelete_of_what_is_not_deleted_says_so() {
+    let mut world = World::new().await;
+    let made = world.make("web").await;
+    for name in ["", "web", "www"] {
+        let request = pb::UndeleteRequest { name: name.into(), ..undelete(&made.id) };
+        let told = Refusal::expect(world.client.undelete(request).await, AlreadyExists, "KEY_PAIR_NOT_DELETED");
+        assert_eq!((&told.facts["existing_id"], told.facts["existing_name"].as_str()), (&made.id, "web"));
+        assert_eq!(told.resource, Some(("keypairs.v1.KeyPair".into(), made.id.clone())));
+    }
+    assert_eq!(world.get(&made.id).await.unwrap(), made);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,6 +99,11 @@ async fn purge_leaves_nothing() {
     let purge = |id: &str| pb::DeleteRequest { purge: true, ..delete(id) };
     let last = world.client.delete(purge(&made.id)).await.unwrap().into_inner().key_pair.unwrap();
     assert_eq!((last.id.as_str(), last.state()), (made.id.as_str(), pb::KeyPairState::Deleted));
+    let made_now = world.make("now").await;
+    let now = world.client.delete(purge(&made_now.id)).await.unwrap().into_inner().key_pair.unwrap();
+    for gone in [&last, &now] {
+        assert_eq!((gone.private_key_state(), &gone.encryption), (pb::PrivateKeyState::Cleared, &None));
+    }
     world.client.delete(purge(&other.id)).await.unwrap();
     assert_eq!(world.names().await.len(), 0);
     for id in [&made.id, &other.id] {

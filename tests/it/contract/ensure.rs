@@ -57,3 +57,31 @@ async fn import_private_takes_a_pair_that_holds_this_very_half() {
     let back = world.client.import_private(ensure("web", &file)).await.unwrap().into_inner().key_pair.unwrap();
     assert_eq!((&back.id, back.private_key_state()), (&id, pb::PrivateKeyState::Stored));
 }
+
+/// Of callers who ensure one name at once, the losers' request ids are kept as well: sent again after the pair has gone,
+/// they must not make another.
+#[tokio::test(flavor = "multi_thread")]
+async fn losers_of_a_race_keep_their_request_ids() {
+    let mut world = World::new().await;
+    for round in 0..10 {
+        let request = move |caller: usize| {
+            create_with("web", |request| {
+                request.ensure = true;
+                request.request_id = format!("00000000-0000-4000-8000-{round:06}{caller:06}");
+            })
+        };
+        let mut racing = tokio::task::JoinSet::new();
+        for caller in 0..16 {
+            let mut client = world.client.clone();
+            racing.spawn(async move { super::pair(client.create(request(caller)).await).id });
+        }
+        let ids: std::collections::BTreeSet<String> = racing.join_all().await.into_iter().collect();
+        assert_eq!(ids.len(), 1, "one pair for all");
+        world.delete(ids.first().unwrap()).await;
+        for caller in 0..16 {
+            let again = world.client.create(request(caller)).await;
+            Refusal::expect(again, tonic::Code::NotFound, "KEY_PAIR_NOT_FOUND");
+        }
+    }
+    assert_eq!(world.count().await, 0);
+}

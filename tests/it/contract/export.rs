@@ -105,6 +105,25 @@ async fn a_passphrase_goes_with_openssh_and_is_refused_elsewhere() {
     assert_eq!((told.reason.as_str(), told.field()), (UNFIT, "format"));
 }
 
+/// Invalid arguments are told before what exists: a format that no type of key takes is one, whichever pair is meant.
+/// One that some type takes depends on the pair.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_format_that_fits_no_key_is_told_before_the_pair_is_looked_for() {
+    let world = World::new().await;
+    let of_nothing = |format: Format| {
+        let mut request = export("kp-0190a1b2c3d470008000000000000001");
+        request.format = format.into();
+        let mut client = world.client.clone();
+        async move { Refusal::from(client.export_private(request).await) }
+    };
+    // Not built, so it fits none.
+    let told = of_nothing(Format::Ppk).await;
+    assert_eq!((told.code, told.reason.as_str(), told.field()), (InvalidArgument, UNFIT, "format"));
+    for format in [Format::Openssh, Format::Pkcs8, Format::Pkcs1, Format::Sec1] {
+        assert_eq!(of_nothing(format).await.reason, "KEY_PAIR_NOT_FOUND", "{format:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reason_of_an_export_is_bounded() {
     let mut world = World::new().await;

@@ -51,6 +51,36 @@ async fn fields_at_their_edges() {
     assert_eq!(world.count().await, 0);
 }
 
+/// `local` is there without being asked: what is asked of it is told to be in vain, not dropped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_placement_takes_no_fields() {
+    let mut world = World::new().await;
+    let stray = pb::PlacementSpec {
+        provider: "local".into(),
+        remote_name: "another".into(),
+        tencent: Some(pb::TencentPlacement::default()),
+        huawei: Some(pb::HuaweiPlacement::default()),
+        baidu: Some(pb::BaiduPlacement::default()),
+    };
+    let (line, file) = super::new_key();
+    let mut public = import_public("web", &line);
+    public.placements = vec![stray.clone()];
+    let mut private = super::import_private("web", &file);
+    private.placements = vec![stray.clone()];
+    let refusals = [
+        Refusal::from(world.client.create(create_with("web", |request| request.placements = vec![stray])).await),
+        Refusal::from(world.client.import_public(public).await),
+        Refusal::from(world.client.import_private(private).await),
+    ];
+    for told in refusals {
+        let expected = ["remote_name", "tencent", "huawei", "baidu"]
+            .map(|field| (format!("placements[0].{field}"), "FIELD_UNSUPPORTED".to_owned()));
+        assert_eq!(told.violations, expected);
+    }
+    let own_name = pb::PlacementSpec { remote_name: "web".into(), ..at("local") };
+    pair(world.client.create(create_with("web", |request| request.placements = vec![own_name])).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_said_is_chosen() {
     let mut world = World::new().await;

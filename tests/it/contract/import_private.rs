@@ -66,7 +66,8 @@ async fn a_taken_name_gets_the_half_that_fits() {
 
     let mut wrong = import_private("web", &file);
     wrong.description = "another".into();
-    Refusal::expect(world.client.import_private(wrong).await, AlreadyExists, "PRIVATE_KEY_EXISTS");
+    let told = Refusal::expect(world.client.import_private(wrong).await, AlreadyExists, "PRIVATE_KEY_EXISTS");
+    assert_eq!((&told.facts["existing_id"], told.facts["existing_name"].as_str()), (&made.id, "web"));
     Refusal::expect(
         world.client.import_private(import_private("web", &other)).await,
         FailedPrecondition,

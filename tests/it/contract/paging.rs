@@ -79,6 +79,7 @@ async fn a_token_is_bound_to_its_query() {
         next.clone(),
         pb::ListRequest { page_size: 2, ..next.clone() },
         pb::ListRequest { project_id: "default".into(), ..next.clone() },
+        pb::ListRequest { view: pb::KeyPairView::Full.into(), ..next.clone() },
     ];
     for request in same {
         assert_eq!(world.list(request).await.key_pairs[0].name, "b");
@@ -179,6 +180,9 @@ fn filters(made: &pb::KeyPair, gone: &pb::KeyPair) -> Vec<(pb::ListFilter, &'sta
         (by_print(&format!("{sha256}=")), &["web-made"]),
         (by_print(&made.fingerprint_md5), &["web-made"]),
         (by_print(&format!("MD5:{}", made.fingerprint_md5.to_uppercase())), &["web-made"]),
+        (by_print(&made.fingerprint_md5.replace(':', "")), &["web-made"]),
+        (by_print(&format!("md5:{}", made.fingerprint_md5)), &["web-made"]),
+        (by_print(&sha256.replace("SHA256", "sha256")), &["web-made"]),
         (by_print(&gone.fingerprint_sha256), &[]),
         (Filter { key_type: pb::KeyType::Ecdsa.into(), ..base() }, &["kms-made"]),
         (Filter { key_type: pb::KeyType::Rsa.into(), ..base() }, &[]),
@@ -233,6 +237,13 @@ async fn a_filter_that_means_nothing_is_refused_all_at_once() {
         "filter.encryption_type",
     ];
     assert_eq!(fields, expected);
+    let print = "01:23:45:67:89:ab:cd:ef:01:23:45:67:89:ab:cd:ef";
+    let crooked = print.replace("45:67", "456:7");
+    for wrong in [&print.replace("01", "+1"), &crooked, &print[1..], &format!("{print}:"), "MD5:", "md5:zz", "é"] {
+        let request = pb::ListRequest { filter: Some(by_print(wrong)), ..Default::default() };
+        let told = Refusal::expect(world.client.list(request).await, InvalidArgument, "FILTER_INVALID");
+        assert_eq!(told.field(), "filter.fingerprint", "{wrong}");
+    }
     let dsa = pb::ListFilter { key_type: pb::KeyType::Dsa.into(), ..Default::default() };
     let told = Refusal::from(world.client.list(pb::ListRequest { filter: Some(dsa), ..Default::default() }).await);
     assert!(told.reason == "FILTER_INVALID" && told.message.contains("ED25519, ECDSA or RSA"), "{told:?}");

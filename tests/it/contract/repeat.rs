@@ -128,6 +128,42 @@ async fn an_ensured_pair_stays_without_its_private_half() {
     world.client.export_private(export(&made.id)).await.unwrap();
 }
 
+/// A Delete that found nothing is remembered too: sent again, it deleted what had taken the name since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_of_nothing_stays_a_delete_of_nothing() {
+    let mut world = World::new().await;
+    let request = || pb::DeleteRequest {
+        key: Some(pb::delete_request::Key::Name("web".into())),
+        allow_missing: true,
+        request_id: ID.into(),
+        ..Default::default()
+    };
+    assert_eq!(world.client.delete(request()).await.unwrap().into_inner().key_pair, None);
+    let made = world.make("web").await;
+    assert_eq!(world.client.delete(request()).await.unwrap().into_inner().key_pair, None);
+    assert_eq!(world.get(&made.id).await.unwrap(), made);
+}
+
+/// One request in two spellings: the id's letters in either case, the project named or left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_in_other_spellings_is_the_same() {
+    let mut world = World::new().await;
+    let request = |id: String, project: &str| {
+        create_with("web", |request| (request.request_id, request.project_id) = (id, project.into()))
+    };
+    let made = pair(world.client.create(request(ID.into(), "")).await);
+    for (id, project) in [(ID.to_uppercase(), ""), (ID.into(), "default"), (ID.to_uppercase(), "default")] {
+        assert_eq!(pair(world.client.create(request(id, project)).await), made);
+    }
+    let describe = |project: &str| pb::UpdateRequest {
+        request_id: ID.into(),
+        project_id: project.into(),
+        ..describe(&made.id, "new")
+    };
+    let first = world.client.update(describe("default")).await.unwrap().into_inner();
+    assert_eq!(world.client.update(describe("")).await.unwrap().into_inner(), first);
+}
+
 fn reused<T>(outcome: Result<Response<T>, Status>) {
     Refusal::expect(outcome, Aborted, "REQUEST_ID_REUSED");
 }

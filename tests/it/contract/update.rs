@@ -36,7 +36,7 @@ async fn a_mask_says_what_changes() {
     let changed = updated(&mut world, update(&paths, pb::KeyPair::default())).await;
     assert_eq!((changed.description.as_str(), changed.labels.len(), changed.user_id.as_str()), ("", 0, ""));
     // Nothing to change is no change.
-    let same = updated(&mut world, update(&[], pb::KeyPair::default())).await;
+    let same = updated(&mut world, update(&["description"], pb::KeyPair::default())).await;
     assert_eq!(same, changed);
     assert_eq!(world.get(&made.id).await.unwrap(), changed);
 
@@ -46,6 +46,14 @@ async fn a_mask_says_what_changes() {
             InvalidArgument,
             "UPDATE_MASK_INVALID",
         );
+        assert_eq!(told.field(), "update_mask");
+        assert!(told.message.contains("name, description, labels, user_id"), "{}", told.message);
+    }
+    // Without a mask something must be set that can be changed; what else is set does not count.
+    let fixed = pb::KeyPair { public_key: "ssh-ed25519 AAAA".into(), bits: 7, ..Default::default() };
+    let nothing = pb::UpdateRequest { key_pair: None, ..update(&[], fixed.clone()) };
+    for request in [update(&[], fixed), update(&[], pb::KeyPair::default()), nothing] {
+        let told = Refusal::expect(world.client.update(request).await, InvalidArgument, "UPDATE_MASK_INVALID");
         assert_eq!(told.field(), "update_mask");
         assert!(told.message.contains("name, description, labels, user_id"), "{}", told.message);
     }
@@ -67,7 +75,7 @@ async fn a_rename_frees_the_old_name_and_respects_the_new() {
         request
     };
     let told = Refusal::expect(world.client.update(rename(&web.id, "db")).await, AlreadyExists, "NAME_EXISTS");
-    assert_eq!(told.facts["existing_id"], db.id);
+    assert_eq!((&told.facts["existing_id"], told.facts["existing_name"].as_str()), (&db.id, "db"));
     assert_eq!(told.resource, Some(("keypairs.v1.KeyPair".into(), "db".into())));
     updated(&mut world, rename(&web.id, "www")).await;
     updated(&mut world, rename(&db.id, "web")).await;

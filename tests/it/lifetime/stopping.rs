@@ -129,3 +129,20 @@ async fn seen(mut watch: tonic::Streaming<HealthCheckResponse>) -> Vec<ServingSt
     }
     seen
 }
+
+/// Peers that hold a connection open and do nothing: before the first byte, after the preface, and after a call. They
+/// held every stop for the whole 20 s.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_peers_do_not_hold_a_stop() {
+    let place = Place::new();
+    let server = place.serve();
+    let silent = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let greeting = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let greeted = h2::client::handshake(greeting).await.unwrap(); // nobody drives it
+    let mut client = server.client().await;
+    made(&mut client, wire::create("web")).await;
+    let began = Instant::now();
+    let status = tokio::task::spawn_blocking(move || server.stop()).await.unwrap();
+    assert!(status.success() && began.elapsed() < Duration::from_secs(10), "{status} after {:?}", began.elapsed());
+    drop((silent, greeted, client));
+}
