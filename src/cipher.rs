@@ -26,11 +26,19 @@ pub const MAC: usize = 32;
 
 /// A 32-byte key: HKDF-SHA-512 of `secret` with `salt`; the parts of `info` are joined as they are.
 pub fn derive(secret: &SecretBytes, salt: &[u8], info: &[&[u8]]) -> SecretBytes {
+    let [key] = derive_each(secret, salt, [info]);
+    key
+}
+
+/// Several keys of one secret and salt: each as [`derive`] gives it, for less than half the work.
+pub fn derive_each<const N: usize>(secret: &SecretBytes, salt: &[u8], infos: [&[&[u8]]; N]) -> [SecretBytes; N] {
     let (mut prk, hkdf) = Hkdf::<Sha512>::extract(Some(salt), secret.expose());
     prk.as_mut_slice().zeroize();
-    SecretBytes::filled(KEY, |key| {
-        #[allow(clippy::expect_used)] // HKDF-SHA-512 gives up to 255 * 64 bytes; this asks for 32
-        hkdf.expand_multi_info(info, key).expect("32 bytes are in HKDF's range");
+    infos.map(|info| {
+        SecretBytes::filled(KEY, |key| {
+            #[allow(clippy::expect_used)] // HKDF-SHA-512 gives up to 255 * 64 bytes; this asks for 32
+            hkdf.expand_multi_info(info, key).expect("32 bytes are in HKDF's range");
+        })
     })
 }
 

@@ -10,6 +10,10 @@ use keypairs::cli::{self, Cli, Command, Output, Serve};
 use keypairs::config::{Config, Flags};
 use keypairs::telemetry;
 
+/// Why not the system's: see Cargo.toml.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output(cli.output);

@@ -105,10 +105,12 @@ pub(super) struct Keys {
 impl Keys {
     /// The keys of a DEK under the envelope's salt.
     pub(super) fn of(dek: &SecretBytes, salt: &[u8; 32]) -> Self {
-        let derive = |label: &[u8]| cipher::derive(dek, salt, &[b"KPE1", &[SUITE], label]);
+        let info = |label: &'static [u8]| [b"KPE1".as_slice(), &[SUITE], label];
+        let infos = [b"enc".as_slice(), b"mac", b"commit"].map(info);
+        let [enc, mac, commit] = cipher::derive_each(dek, salt, infos.each_ref().map(|info| &info[..]));
         let mut commitment = [0; 32];
-        commitment.copy_from_slice(derive(b"commit").expose());
-        Self { enc: derive(b"enc"), commitment, mac: derive(b"mac") }
+        commitment.copy_from_slice(commit.expose());
+        Self { enc, commitment, mac }
     }
 }
 
