@@ -2,7 +2,7 @@
 
 use super::pb;
 use crate::clock::Millis;
-use crate::model::{EncryptionMode, KeyPair, KeyPairState, LOCAL, Origin, PrivateKeyState};
+use crate::model::{EncryptionMode, KeyPair, KeyPairState, LOCAL, Origin, PrivateKeyState, SealedBy};
 use crate::sshkey::{Algorithm, KeyFormat};
 
 /// How much of a pair is shown.
@@ -14,31 +14,27 @@ pub(super) enum View {
     Full,
 }
 
-/// A pair as callers see it.
-pub(super) fn key_pair(pair: &KeyPair, view: View) -> pb::KeyPair {
+/// A pair as callers see it. Its texts are moved, not copied: a page holds a thousand of them.
+pub(super) fn key_pair(pair: KeyPair, view: View) -> pb::KeyPair {
     let id = pair.id.to_string();
     let fingerprint_sha256 = pair.public.fingerprint_sha256();
     let (public_key, placements) = match view {
         View::Basic => (String::new(), Vec::new()),
         View::Full => {
-            let local = local(pair, id.clone(), fingerprint_sha256.clone());
+            let local = local(&pair, id.clone(), fingerprint_sha256.clone());
             (pair.public.line(pair.line_comment()), vec![local])
         }
     };
     pb::KeyPair {
         id,
-        project_id: pair.project.as_str().to_owned(),
-        name: pair.name.as_str().to_owned(),
-        description: pair.description.as_str().to_owned(),
-        labels: pair.labels.as_map().clone(),
-        user_id: pair.user_id.as_str().to_owned(),
+        etag: pair.etag(),
         key_type: key_type(pair.public.algorithm()).into(),
         bits: pair.public.bits().into(),
         public_key,
         fingerprint_sha256,
         fingerprint_md5: pair.public.fingerprint_md5(),
         private_key_state: private_key_state(pair.private_key_state).into(),
-        encryption: encryption(pair),
+        encryption: pair.sealed_by.map(encryption),
         origin: origin(pair.origin).into(),
         placements,
         state: state(pair.state).into(),
@@ -46,7 +42,11 @@ pub(super) fn key_pair(pair: &KeyPair, view: View) -> pb::KeyPair {
         update_time: Some(timestamp(pair.update_time)),
         delete_time: pair.deleted.map(|deleted| timestamp(deleted.at)),
         purge_time: pair.deleted.map(|deleted| timestamp(deleted.purge_at)),
-        etag: pair.etag(),
+        project_id: pair.project.into(),
+        name: pair.name.into(),
+        description: pair.description.into(),
+        labels: pair.labels.into(),
+        user_id: pair.user_id.into(),
     }
 }
 
@@ -74,20 +74,12 @@ fn local(pair: &KeyPair, id: String, remote_fingerprint: String) -> pb::Placemen
     }
 }
 
-fn encryption(pair: &KeyPair) -> Option<pb::Encryption> {
-    let by = pair.sealed_by.as_ref()?;
-    let (r#type, named) = match by.mode {
-        EncryptionMode::Default => (pb::EncryptionType::Default, false),
-        EncryptionMode::Kms => (pb::EncryptionType::Kms, true),
+fn encryption(by: SealedBy) -> pb::Encryption {
+    let (r#type, kms_key_name, kms_key_id) = match by.mode {
+        EncryptionMode::Default => (pb::EncryptionType::Default, String::new(), String::new()),
+        EncryptionMode::Kms => (pb::EncryptionType::Kms, by.key_name, by.key_id),
     };
-    let shown = |text: &String| if named { text.clone() } else { String::new() };
-    Some(pb::Encryption {
-        r#type: r#type.into(),
-        kms_key_name: shown(&by.key_name),
-        kms_key_id: shown(&by.key_id),
-        backend: by.backend.clone(),
-        key_version: by.key_version.clone(),
-    })
+    pb::Encryption { r#type: r#type.into(), kms_key_name, kms_key_id, backend: by.backend, key_version: by.key_version }
 }
 
 fn key_type(algorithm: Algorithm) -> pb::KeyType {

@@ -34,7 +34,7 @@ impl KeyPairs for KeyPairsFace {
             let command = request::create(message, self.service.projects())?;
             let (pair, private) = self.service.create(call, command).await?;
             let (private_key, format) = given_out(private);
-            Ok(pb::CreateResponse { key_pair: pair.as_ref().map(full), private_key, format })
+            Ok(pb::CreateResponse { key_pair: pair.map(full), private_key, format })
         };
         answer(id, work).await
     }
@@ -45,7 +45,7 @@ impl KeyPairs for KeyPairsFace {
         let work = async {
             let command = request::import_public(message, self.service.projects())?;
             let pair = self.service.import_public(call, command).await?;
-            Ok(pb::ImportPublicResponse { key_pair: pair.as_ref().map(full) })
+            Ok(pb::ImportPublicResponse { key_pair: pair.map(full) })
         };
         answer(id, work).await
     }
@@ -56,7 +56,7 @@ impl KeyPairs for KeyPairsFace {
         let work = async {
             let command = request::import_private(message, self.service.projects())?;
             let pair = self.service.import_private(call, command).await?;
-            Ok(pb::ImportPrivateResponse { key_pair: pair.as_ref().map(full) })
+            Ok(pb::ImportPrivateResponse { key_pair: pair.map(full) })
         };
         answer(id, work).await
     }
@@ -65,7 +65,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let work = async {
             let pair = self.service.pair(&request::get(message)?).await?;
-            Ok(pb::GetResponse { key_pair: Some(full(&pair)) })
+            Ok(pb::GetResponse { key_pair: Some(full(pair)) })
         };
         answer(call.id, work).await
     }
@@ -85,7 +85,7 @@ impl KeyPairs for KeyPairsFace {
         let id = call.id;
         let work = async {
             let pair = self.service.update(call, request::update(message)?).await?;
-            Ok(pb::UpdateResponse { key_pair: Some(full(&pair)) })
+            Ok(pb::UpdateResponse { key_pair: Some(full(pair)) })
         };
         answer(id, work).await
     }
@@ -95,7 +95,7 @@ impl KeyPairs for KeyPairsFace {
         let id = call.id;
         let work = async {
             let pair = self.service.delete(call, request::delete(message)?).await?;
-            Ok(pb::DeleteResponse { key_pair: pair.as_ref().map(full) })
+            Ok(pb::DeleteResponse { key_pair: pair.map(full) })
         };
         answer(id, work).await
     }
@@ -105,7 +105,7 @@ impl KeyPairs for KeyPairsFace {
         let id = call.id;
         let work = async {
             let pair = self.service.undelete(call, request::undelete(message)?).await?;
-            Ok(pb::UndeleteResponse { key_pair: Some(full(&pair)) })
+            Ok(pb::UndeleteResponse { key_pair: Some(full(pair)) })
         };
         answer(id, work).await
     }
@@ -116,7 +116,7 @@ impl KeyPairs for KeyPairsFace {
         let work = async {
             let (pair, private) = self.service.export_private(call, request::export_private(message)?).await?;
             let (private_key, format) = given_out(Some(private));
-            Ok(pb::ExportPrivateResponse { private_key, format, key_pair: Some(full(&pair)) })
+            Ok(pb::ExportPrivateResponse { private_key, format, key_pair: Some(full(pair)) })
         };
         answer(id, work).await
     }
@@ -126,7 +126,7 @@ impl KeyPairs for KeyPairsFace {
         let id = call.id;
         let work = async {
             let pair = self.service.clear_private(call, request::clear_private(message)?).await?;
-            Ok(pb::ClearPrivateResponse { key_pair: Some(full(&pair)) })
+            Ok(pb::ClearPrivateResponse { key_pair: Some(full(pair)) })
         };
         answer(id, work).await
     }
@@ -154,7 +154,7 @@ async fn answer<T>(id: crate::service::call::CallId, work: impl Future<Output = 
     }
 }
 
-fn full(pair: &KeyPair) -> pb::KeyPair {
+fn full(pair: KeyPair) -> pb::KeyPair {
     key_pair(pair, View::Full)
 }
 

@@ -48,14 +48,15 @@ pub(super) fn response(service: &Service, command: &List, listing: Listing, view
                 last = Some(id);
             }
             Ok(pair) => {
-                let shown = key_pair(&pair, view);
+                let id = pair.id;
+                let shown = key_pair(*pair, view);
                 bytes += shown.encoded_len() + FRAMING;
                 if bytes > PAGE_BYTES && last.is_some() {
                     next = last;
                     break;
                 }
                 page.key_pairs.push(shown);
-                last = Some(pair.id);
+                last = Some(id);
             }
         }
     }

@@ -33,6 +33,12 @@ impl KeyPairName {
     }
 }
 
+impl From<KeyPairName> for String {
+    fn from(name: KeyPairName) -> Self {
+        name.0
+    }
+}
+
 impl fmt::Display for KeyPairName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -126,6 +126,25 @@ impl Labels {
     }
 }
 
+/// Takes the text out of a checked one, where it is not needed any more.
+macro_rules! into_text {
+    ($($checked:ident),+) => {$(
+        impl From<$checked> for String {
+            fn from(checked: $checked) -> Self {
+                checked.0
+            }
+        }
+    )+};
+}
+
+into_text!(ProjectId, Description, UserId);
+
+impl From<Labels> for BTreeMap<String, String> {
+    fn from(labels: Labels) -> Self {
+        labels.0
+    }
+}
+
 /// At most `limit` code points, no control characters.
 pub(super) fn bounded(text: &str, limit: usize) -> Result<(), String> {
     if text.len() > 4 * limit || text.chars().count() > limit {
