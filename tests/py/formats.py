@@ -183,7 +183,8 @@ class Reader:
 
     def openssl(self, passphrase, *arguments):
         self.lock.write_text(passphrase)
-        return run([tool("openssl"), *arguments, "-in", self.file, "-passin", f"file:{self.lock}"])
+        lock = ["-passin", f"file:{self.lock}"] if passphrase else []  # openssl takes no empty file
+        return run([tool("openssl"), *arguments, "-in", self.file, *lock])
 
 
 def run(command):
