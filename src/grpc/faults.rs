@@ -1,14 +1,14 @@
 //! What is wrong with a request, gathered field by field and told all at once.
 
-use crate::error::{Error, Result, Violation};
-use crate::sshkey::Fault;
+use crate::error::{Class, Error, Result, Violation};
+use crate::service::Read;
 
 /// Gathers what is wrong with a request, and tells it all at once.
 #[derive(Default)]
 pub(super) struct Faults {
     invalid: Vec<Violation>,
     /// Wrong only after all arguments are right, such as a missing passphrase.
-    later: Option<Violation>,
+    later: Option<Error>,
 }
 
 impl Faults {
@@ -18,20 +18,21 @@ impl Faults {
 
     pub(super) fn add(&mut self, violation: Violation) {
         match violation.reason.class() {
-            crate::error::Class::InvalidArgument => self.invalid.push(violation),
-            _ => self.later = Some(violation),
+            Class::InvalidArgument => self.invalid.push(violation),
+            _ => self.later = Some(Error::violations(vec![violation])),
         }
     }
 
-    pub(super) fn key<T>(&mut self, field: &str, parsed: Result<T, Fault>) -> Option<T> {
-        self.take(parsed.map_err(|fault| Violation::new(field, fault.reason, fault.message)))
+    /// A key that was read; an error that has nothing to do with it is told when nothing else is wrong.
+    pub(super) fn key<Key>(&mut self, read: Result<Read<Key>>) -> Option<(Key, String)> {
+        read.map_err(|error| self.later = Some(error)).ok().and_then(|read| self.take(read))
     }
 
     /// All is well, or everything that is not.
     pub(super) fn done(self) -> Result<()> {
         match (self.invalid.is_empty(), self.later) {
             (false, _) => Err(Error::violations(self.invalid)),
-            (true, Some(violation)) => Err(Error::violations(vec![violation])),
+            (true, Some(error)) => Err(error),
             (true, None) => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use crate::error::{Reason, Violation};
 use crate::model::{EncryptionChoice, KeyChoice, ProjectId};
 use crate::secret::SecretText;
 use crate::service::{ProjectRules, Projects};
-use crate::sshkey::{Algorithm, Curve, KeyFormat, KeySpec, PublicKey};
+use crate::sshkey::{Curve, KeyFormat, KeySpec};
 
 /// The project's rules, whatever else is wrong; of a project id that does not parse, the rules of all.
 pub(super) fn rules<'p>(projects: &'p Projects, project: &str) -> &'p ProjectRules {
@@ -79,17 +79,9 @@ pub(super) fn format(faults: &mut Faults, field: &str, format: i32) -> Option<Ke
         Ok(Format::Pkcs1) => Ok(KeyFormat::Pkcs1),
         Ok(Format::Sec1) => Ok(KeyFormat::Sec1),
         Ok(Format::Ppk) => Ok(KeyFormat::Ppk),
-        Err(_) => Err(Violation::new(field, Reason::FormatUnsupported, "must be OPENSSH, PKCS8, PKCS1 or SEC1")),
+        Err(_) => Err(Violation::new(field, Reason::FormatUnsupported, "must be OPENSSH, PKCS8, PKCS1, SEC1 or PPK")),
     };
     faults.take(format)
-}
-
-pub(super) fn rsa_size(faults: &mut Faults, field: &str, public: &PublicKey, rules: &ProjectRules) {
-    let least = rules.min_rsa_bits;
-    if public.algorithm() == Algorithm::Rsa && public.bits() < least {
-        let message = format!("RSA keys of this project must have at least {least} bits");
-        faults.add(Violation::new(field, Reason::WeakRsaSize, message));
-    }
 }
 
 pub(super) fn passphrase(text: String) -> Option<SecretText> {

@@ -43,7 +43,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let command = request::import_public(message, self.service.projects())?;
+            let command = request::import_public(message, &self.service, &call).await?;
             let pair = self.service.import_public(call, command).await?;
             Ok(pb::ImportPublicResponse { key_pair: pair.map(full) })
         };
@@ -54,7 +54,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let command = request::import_private(message, self.service.projects())?;
+            let command = request::import_private(message, &self.service, &call).await?;
             let pair = self.service.import_private(call, command).await?;
             Ok(pb::ImportPrivateResponse { key_pair: pair.map(full) })
         };

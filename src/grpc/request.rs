@@ -8,16 +8,17 @@ use std::mem::take;
 use super::digest::sent;
 use super::faults::{Faults, part};
 use super::fields::{RawKey, id, key, labels, manner, new_pair, not_configured, placements, repeat, shown};
-use super::key_fields::{encryption, format, passphrase, rsa_size, rules, spec};
+use super::key_fields::{encryption, format, passphrase, rules, spec};
 use super::pb;
 use crate::error::{Error, Reason, Result, Violation};
 use crate::model::{Description, KeyPairName, ProjectId, UserId};
 use crate::secret::SecretText;
+use crate::service::call::Call;
 use crate::service::command::{
     ClearPrivate, Create, Delete, ExportPrivate, ImportPrivate, ImportPublic, Key, Undelete, Update,
 };
-use crate::service::{Projects, unfit_format};
-use crate::sshkey::{Algorithm, PrivateKey, PublicKey, check_format};
+use crate::service::{Projects, Service, unfit_format};
+use crate::sshkey::check_format;
 
 pub(super) fn create(mut request: pb::CreateRequest, projects: &Projects) -> Result<Create> {
     let sent = sent(&mut request);
@@ -28,7 +29,7 @@ pub(super) fn create(mut request: pb::CreateRequest, projects: &Projects) -> Res
         take(&mut request.labels),
     );
     let rules = rules(projects, &request.project_id);
-    let spec = spec(&mut faults, request.key_type, request.bits, rules.min_rsa_bits);
+    let spec = spec(&mut faults, request.key_type, request.bits, rules.keys.min_rsa_bits);
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, &request.name, projects);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
@@ -53,7 +54,11 @@ pub(super) fn create(mut request: pb::CreateRequest, projects: &Projects) -> Res
     })
 }
 
-pub(super) fn import_public(mut request: pb::ImportPublicRequest, projects: &Projects) -> Result<ImportPublic> {
+pub(super) async fn import_public(
+    mut request: pb::ImportPublicRequest,
+    service: &Service,
+    call: &Call,
+) -> Result<ImportPublic> {
     let sent = sent(&mut request);
     let mut faults = Faults::default();
     let new = new_pair(
@@ -62,18 +67,20 @@ pub(super) fn import_public(mut request: pb::ImportPublicRequest, projects: &Pro
         take(&mut request.labels),
     );
     let line = SecretText::new(take(&mut request.public_key)); // it may turn out to be a private key
-    let public = faults.key("public_key", PublicKey::parse_line(line.expose()));
-    if let Some((public, _)) = &public {
-        rsa_size(&mut faults, "public_key", public, rules(projects, &request.project_id));
-    }
-    placements(&mut faults, &request.placements, &request.name, projects);
+    let project = ProjectId::parse("project_id", &request.project_id).ok();
+    let public = faults.key(service.read_public(call, project.as_ref(), line.expose()).await);
+    placements(&mut faults, &request.placements, &request.name, service.projects());
     let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     let (public, comment) = part(public)?;
     Ok(ImportPublic { new: part(new)?, public, comment, manner: part(manner)? })
 }
 
-pub(super) fn import_private(mut request: pb::ImportPrivateRequest, projects: &Projects) -> Result<ImportPrivate> {
+pub(super) async fn import_private(
+    mut request: pb::ImportPrivateRequest,
+    service: &Service,
+    call: &Call,
+) -> Result<ImportPrivate> {
     let sent = sent(&mut request);
     let mut faults = Faults::default();
     let new = new_pair(
@@ -82,17 +89,13 @@ pub(super) fn import_private(mut request: pb::ImportPrivateRequest, projects: &P
         take(&mut request.labels),
     );
     let text = SecretText::new(take(&mut request.private_key));
-    let key = faults.key("private_key", PrivateKey::parse(text.expose()));
-    let rules = rules(projects, &request.project_id);
-    if let Some((key, _)) = &key {
-        rsa_size(&mut faults, "private_key", key.public(), rules);
-    }
-    if passphrase(take(&mut request.passphrase)).is_some() {
-        let message = "private keys with a passphrase are not taken yet: send the key without one";
-        faults.add(Violation::new("passphrase", Reason::PassphraseUnsupported, message));
-    }
+    let passphrase = passphrase(take(&mut request.passphrase));
+    let project = ProjectId::parse("project_id", &request.project_id).ok();
+    let key = faults.key(service.read_private(call, project.as_ref(), &text, passphrase).await);
+    drop(text); // wiped as soon as it is read
+    let rules = service.projects().rules_or_default(project.as_ref());
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
-    placements(&mut faults, &request.placements, &request.name, projects);
+    placements(&mut faults, &request.placements, &request.name, service.projects());
     let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     let (key, comment) = part(key)?;
@@ -195,14 +198,6 @@ pub(super) fn export_private(mut request: pb::ExportPrivateRequest) -> Result<Ex
     let key = key(&mut faults, &request.project_id, by);
     let format = format(&mut faults, "format", request.format);
     let passphrase = passphrase(take(&mut request.passphrase));
-    // What every type of key refuses alike is an invalid argument; the rest is found out when the pair is known.
-    let refusal = |algorithm| check_format(algorithm, format?, passphrase.is_some()).err();
-    if let [Some(one), Some(two), Some(fault)] = [Algorithm::Ed25519, Algorithm::Ecdsa, Algorithm::Rsa].map(refusal)
-        && one.reason == two.reason
-        && two.reason == fault.reason
-    {
-        faults.add(unfit_format("format", fault));
-    }
     let reason = take(&mut request.reason);
     if reason.chars().count() > 256 || reason.chars().any(char::is_control) {
         let message = "must have at most 256 code points and no control characters";
