@@ -385,4 +385,18 @@ reasons! {
     InvalidArgument PrivateKeyCommentInvalid = "PRIVATE_KEY_COMMENT_INVALID",
     /// The RSA private exponent is so small that it can be found, or not below the modulus.
     InvalidArgument RsaWeakD = "RSA_WEAK_D",
+    /// The RSA modulus is even, or has a factor of at most 65537.
+    InvalidArgument RsaSmallFactor = "RSA_SMALL_FACTOR",
+    /// The RSA modulus is a prime.
+    InvalidArgument RsaNotComposite = "RSA_NOT_COMPOSITE",
+    /// The primes of the RSA key are equal, or so close that it can be factored in a moment.
+    InvalidArgument RsaClosePrimes = "RSA_CLOSE_PRIMES",
+    /// The RSA key was made by a flawed chip (ROCA, CVE-2017-15361) and can be factored.
+    InvalidArgument RsaRoca = "RSA_ROCA",
+    /// The RSA modulus repeats itself, or has far more bits of one kind than of the other.
+    InvalidArgument RsaPattern = "RSA_PATTERN",
+    /// The RSA key shares a prime with another key of the project: both can be factored.
+    InvalidArgument RsaSharedFactor = "RSA_SHARED_FACTOR",
+    /// The key is on the operator's list of keys whose private halves are known.
+    InvalidArgument CompromisedKey = "COMPROMISED_KEY",
 }

@@ -2,6 +2,7 @@
 
 use super::curve::Curve;
 use super::fault::{Fault, Side, weak_dsa};
+use super::weak::edwards;
 use super::wire::{Reader, put_mpint, put_string};
 use crate::error::Reason;
 
@@ -41,7 +42,7 @@ impl<'a> Numbers<'a> {
     /// Refuses numbers that make no sound key.
     pub(super) fn check(&self) -> Result<(), Fault> {
         match *self {
-            Self::Ed25519(_) => Ok(()),
+            Self::Ed25519(point) => check_edwards(point),
             Self::Ecdsa(curve, point) => check_point(curve, point),
             Self::Rsa { n, e } => check_modulus(n).and_then(|()| check_exponent(e)),
         }
@@ -123,6 +124,15 @@ fn check_point(curve: Curve, point: &[u8]) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::new(Reason::EcPointInvalid, "the point of the key is not an uncompressed point of its curve"))
+}
+
+fn check_edwards(point: &[u8]) -> Result<(), Fault> {
+    if edwards::is_sound(point) {
+        return Ok(());
+    }
+    let message = "the point of the key is not one that a private key has: it is off the curve, of small order, or \
+                   not in its one form";
+    Err(Fault::new(Reason::Ed25519PointInvalid, message))
 }
 
 fn check_modulus(n: &[u8]) -> Result<(), Fault> {

@@ -20,6 +20,7 @@ mod prime;
 mod private;
 mod public;
 mod rsa;
+mod weak;
 mod wire;
 
 pub use curve::Curve;
@@ -28,3 +29,4 @@ pub use format::{KeyFormat, check_format};
 pub use maker::{AwsLcKeyMaker, KeyMaker, KeySpec};
 pub use private::PrivateKey;
 pub use public::{Algorithm, PublicKey};
+pub use weak::{CHECKS, Check, SharedPrimes};
