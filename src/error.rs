@@ -385,6 +385,12 @@ reasons! {
     InvalidArgument PrivateKeyCommentInvalid = "PRIVATE_KEY_COMMENT_INVALID",
     /// The RSA private exponent is so small that it can be found, or not below the modulus.
     InvalidArgument RsaWeakD = "RSA_WEAK_D",
+    /// The passphrase does not open the private key, or the file is damaged.
+    InvalidArgument PassphraseWrong = "PASSPHRASE_WRONG",
+    /// Deriving the key of the file would take too long, or too much memory.
+    InvalidArgument KdfTooCostly = "KDF_TOO_COSTLY",
+    /// The private key is encrypted with a cipher or a key derivation that is not taken.
+    InvalidArgument PrivateKeyUnsupportedCipher = "PRIVATE_KEY_UNSUPPORTED_CIPHER",
     /// The RSA modulus is even, or has a factor of at most 65537.
     InvalidArgument RsaSmallFactor = "RSA_SMALL_FACTOR",
     /// The RSA modulus is a prime.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, Entropy, OsEntropy, SystemClock};
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, KeyTypeAllowed, StoreKind};
 use crate::envelope::Envelope;
 use crate::kms::keyring::{KeyVersion, Keyring, KeyringError};
 use crate::ready::Readiness;
@@ -26,7 +26,7 @@ use crate::service::audit::LogAudit;
 use crate::service::backup::BackupKeys;
 use crate::service::pool::{Observer, Pool, PoolLimits, Work};
 use crate::service::{Parts, ProjectRules, Projects, Service, ServiceKeys};
-use crate::sshkey::AwsLcKeyMaker;
+use crate::sshkey::{AwsLcKeyMaker, KeyRules};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::{Fatal, OnFatal, SledOptions, SledStore};
 use crate::store::{RowMac, Store};
@@ -241,11 +241,13 @@ fn start_pool(limits: PoolLimits, observer: Observer) -> Result<Pool, Failure> {
 }
 
 fn projects(config: &Config) -> Projects {
-    let min_rsa_bits = u16::try_from(config.policy.min_rsa_bits).unwrap_or(u16::MAX);
+    let policy = &config.policy;
+    let min_rsa_bits = u16::try_from(policy.min_rsa_bits).unwrap_or(u16::MAX);
+    let keys = |extra: &[KeyTypeAllowed]| KeyRules { min_rsa_bits, dsa: extra.contains(&KeyTypeAllowed::Dsa) };
     let default = ProjectRules {
         key_pairs: config.quota.key_pairs_per_project,
         encryption: vec![crate::model::EncryptionMode::Default, crate::model::EncryptionMode::Kms],
-        min_rsa_bits,
+        keys: keys(&policy.allow_key_types),
     };
     let own = config.projects.iter().map(|(id, project)| {
         let encryption = match project.encryption.is_empty() {
@@ -253,7 +255,8 @@ fn projects(config: &Config) -> Projects {
             false => project.encryption.clone(),
         };
         let key_pairs = project.key_pairs.unwrap_or(default.key_pairs);
-        (id.as_str().to_owned(), ProjectRules { key_pairs, encryption, min_rsa_bits })
+        let keys = keys(project.allow_key_types.as_ref().unwrap_or(&policy.allow_key_types));
+        (id.as_str().to_owned(), ProjectRules { key_pairs, encryption, keys })
     });
     Projects { own: own.collect(), default }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::fault::Origin;
 use super::settings::{Found, Settings};
-use super::{ClientAuth, Flags, Metrics, Server};
+use super::{ClientAuth, Flags, KeyTypeAllowed, Metrics, Server};
 use crate::model::EncryptionMode;
 
 /// Whether only this machine can reach it.
@@ -110,6 +110,19 @@ pub(super) fn encryption(
         Some(_) => return modes,
     };
     settings.fault(key, &words.origin, message);
+    None
+}
+
+/// The words of `allow_key_types`.
+pub(super) fn key_types(settings: &mut Settings, key: &str, words: &Found<Vec<String>>) -> Option<Vec<KeyTypeAllowed>> {
+    if words.value.iter().all(|word| word == "dsa") {
+        return Some(words.value.iter().map(|_| KeyTypeAllowed::Dsa).take(1).collect());
+    }
+    settings.fault(
+        key,
+        &words.origin,
+        "holds a word that is not \"dsa\", the only key type that is not taken by default",
+    );
     None
 }
 

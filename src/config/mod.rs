@@ -149,6 +149,15 @@ pub struct Project {
     pub key_pairs: Option<u64>,
     /// What it may ask for; the first is its default. Never empty, nothing twice.
     pub encryption: Vec<EncryptionMode>,
+    /// Key types it may bring beside those that all may; absent = those of the policy.
+    pub allow_key_types: Option<Vec<KeyTypeAllowed>>,
+}
+
+/// A key type that is taken only where a policy names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyTypeAllowed {
+    /// DSA.
+    Dsa,
 }
 
 /// What becomes of deleted pairs.
@@ -163,6 +172,8 @@ pub struct Deletion {
 pub struct Policy {
     /// The smallest RSA modulus in bits, 2048 to 8192.
     pub min_rsa_bits: u32,
+    /// Key types that are taken beside Ed25519, ECDSA and RSA.
+    pub allow_key_types: Vec<KeyTypeAllowed>,
 }
 
 /// How much one call or all calls may take.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{ClientAuth, Config, Project, Server, StoreKind};
+use super::{ClientAuth, Config, KeyTypeAllowed, Project, Server, StoreKind};
 use crate::telemetry::LogFormat;
 
 /// The whole of it. What only flags can say stands in the first line, as a comment.
@@ -39,7 +39,9 @@ fn table(config: &Config) -> Table {
     let projects = config.projects.iter().map(|(id, own)| (id.to_string(), Value::from(project(own))));
     put("projects", projects.collect());
     put("deletion", section([("retention_days", number(config.deletion.retention_days))]));
-    put("policy", section([("min_rsa_bits", number(config.policy.min_rsa_bits))]));
+    let policy = &config.policy;
+    let key_types = ("allow_key_types", key_types(&policy.allow_key_types));
+    put("policy", section([key_types, ("min_rsa_bits", number(policy.min_rsa_bits))]));
     let rsa_workers = number(limits.rsa_workers as u64); // usize is never wider
     let seconds = [
         ("deadline_seconds", number(limits.deadline.as_secs())),
@@ -77,7 +79,15 @@ fn project(own: &Project) -> Table {
     let modes: Vec<Value> = own.encryption.iter().map(|mode| text(mode.as_str())).collect();
     let mut keys = vec![("encryption", Value::from(modes))];
     keys.extend(own.key_pairs.map(|quota| ("key_pairs", number(quota))));
+    keys.extend(own.allow_key_types.as_deref().map(|types| ("allow_key_types", key_types(types))));
     section(keys)
+}
+
+fn key_types(allowed: &[KeyTypeAllowed]) -> Value {
+    let word = |kind: &KeyTypeAllowed| match kind {
+        KeyTypeAllowed::Dsa => text("dsa"),
+    };
+    Value::from(allowed.iter().map(word).collect::<Vec<Value>>())
 }
 
 fn section(keys: impl IntoIterator<Item = (&'static str, Value)>) -> Table {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::settings::{Found, Settings};
 use super::{
-    ClientAuth, Config, Deletion, Flags, Health, Keyring, Limits, Log, Metrics, Policy, Project, Quota, Server, Store,
-    StoreKind, Tls, check,
+    ClientAuth, Config, Deletion, Flags, Health, KeyTypeAllowed, Keyring, Limits, Log, Metrics, Policy, Project, Quota,
+    Server, Store, StoreKind, Tls, check,
 };
 use crate::model::{EncryptionMode, ProjectId};
 use crate::telemetry::LogFormat;
@@ -137,7 +137,9 @@ fn project(settings: &mut Settings, section: &str) -> Project {
     let key_pairs = settings.whole(&format!("{section}.key_pairs"), 0..=MAX_QUOTA).map(|found| found.value);
     let key = format!("{section}.encryption");
     let encryption = settings.texts(&key).and_then(|words| check::encryption(settings, &key, &words));
-    Project { key_pairs, encryption: encryption.unwrap_or(vec![EncryptionMode::Default, EncryptionMode::Kms]) }
+    let encryption = encryption.unwrap_or(vec![EncryptionMode::Default, EncryptionMode::Kms]);
+    let allow_key_types = allow_key_types(settings, &format!("{section}.allow_key_types"));
+    Project { key_pairs, encryption, allow_key_types }
 }
 
 fn deletion(settings: &mut Settings) -> Deletion {
@@ -147,11 +149,13 @@ fn deletion(settings: &mut Settings) -> Deletion {
 
 fn policy(settings: &mut Settings) -> Policy {
     settings.section("policy");
-    let extra = settings.texts("policy.allow_key_types").filter(|found| !found.value.is_empty());
-    if let Some(Found { origin, .. }) = extra {
-        settings.fault("policy.allow_key_types", &origin, "extra key types are not built yet; leave the list empty");
-    }
-    Policy { min_rsa_bits: small(settings, "policy.min_rsa_bits", 2048..=8192, 2048) }
+    let allow_key_types = allow_key_types(settings, "policy.allow_key_types").unwrap_or_default();
+    Policy { min_rsa_bits: small(settings, "policy.min_rsa_bits", 2048..=8192, 2048), allow_key_types }
+}
+
+fn allow_key_types(settings: &mut Settings, key: &str) -> Option<Vec<KeyTypeAllowed>> {
+    let words = settings.texts(key)?;
+    check::key_types(settings, key, &words)
 }
 
 fn limits(settings: &mut Settings) -> Limits {

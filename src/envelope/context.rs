@@ -50,14 +50,16 @@ pub enum KeyCode {
 }
 
 impl KeyCode {
-    /// The code of a public key.
-    pub fn of(key: &PublicKey) -> Self {
+    /// The code of a public key; `None` for keys on security keys, whose private half nobody can seal.
+    pub fn of(key: &PublicKey) -> Option<Self> {
         match (key.algorithm(), key.bits()) {
-            (Algorithm::Rsa, _) => Self::Rsa,
-            (Algorithm::Ed25519, _) => Self::Ed25519,
-            (Algorithm::Ecdsa, 384) => Self::P384,
-            (Algorithm::Ecdsa, 521) => Self::P521,
-            (Algorithm::Ecdsa, _) => Self::P256,
+            (Algorithm::Rsa, _) => Some(Self::Rsa),
+            (Algorithm::Ed25519, _) => Some(Self::Ed25519),
+            (Algorithm::Ecdsa, 384) => Some(Self::P384),
+            (Algorithm::Ecdsa, 521) => Some(Self::P521),
+            (Algorithm::Ecdsa, _) => Some(Self::P256),
+            (Algorithm::Dsa, _) => Some(Self::Dsa),
+            (Algorithm::SkEd25519 | Algorithm::SkEcdsa, _) => None,
         }
     }
 }

@@ -95,6 +95,9 @@ fn key_type(algorithm: Algorithm) -> pb::KeyType {
         Algorithm::Ed25519 => pb::KeyType::Ed25519,
         Algorithm::Ecdsa => pb::KeyType::Ecdsa,
         Algorithm::Rsa => pb::KeyType::Rsa,
+        Algorithm::Dsa => pb::KeyType::Dsa,
+        Algorithm::SkEd25519 => pb::KeyType::SkEd25519,
+        Algorithm::SkEcdsa => pb::KeyType::SkEcdsa,
     }
 }
 

@@ -45,7 +45,7 @@ impl KeyPairs for KeyPairsFace {
         let id = call.id;
         let work = async {
             let digest = digest(&message);
-            let command = request::import_public(message, digest, self.service.projects())?;
+            let command = request::import_public(message, digest, &self.service, &call).await?;
             let pair = self.service.import_public(call, command).await?;
             Ok(pb::ImportPublicResponse { key_pair: pair.as_ref().map(full) })
         };
@@ -57,7 +57,7 @@ impl KeyPairs for KeyPairsFace {
         let id = call.id;
         let work = async {
             let digest = digest(&message);
-            let command = request::import_private(message, digest, self.service.projects())?;
+            let command = request::import_private(message, digest, &self.service, &call).await?;
             let pair = self.service.import_private(call, command).await?;
             Ok(pb::ImportPrivateResponse { key_pair: pair.as_ref().map(full) })
         };

@@ -104,8 +104,11 @@ fn algorithm(faults: &mut Faults, value: i32) -> Option<Algorithm> {
         Ok(pb::KeyType::Ed25519) => Some(Algorithm::Ed25519),
         Ok(pb::KeyType::Ecdsa) => Some(Algorithm::Ecdsa),
         Ok(pb::KeyType::Rsa) => Some(Algorithm::Rsa),
-        _ => {
-            let message = "no keys of this type are kept: use ED25519, ECDSA or RSA";
+        Ok(pb::KeyType::Dsa) => Some(Algorithm::Dsa),
+        Ok(pb::KeyType::SkEd25519) => Some(Algorithm::SkEd25519),
+        Ok(pb::KeyType::SkEcdsa) => Some(Algorithm::SkEcdsa),
+        Err(_) => {
+            let message = "is not one of the enum's values";
             faults.add(Violation::new("filter.key_type", Reason::FilterInvalid, message));
             None
         }

@@ -11,12 +11,13 @@ use crate::model::{
     Description, EncryptionChoice, KeyChoice, KeyPairId, KeyPairName, LOCAL, Labels, ProjectId, RequestId, UserId,
 };
 use crate::secret::SecretText;
+use crate::service::call::Call;
 use crate::service::command::{
     By, ClearPrivate, Create, Delete, ExportPrivate, ImportPrivate, ImportPublic, Key, Manner, NewPair, Repeat,
     Undelete, Update,
 };
-use crate::service::{ProjectRules, Projects, unfit_format};
-use crate::sshkey::{Algorithm, Curve, Fault, KeyFormat, KeySpec, PrivateKey, PublicKey, check_format};
+use crate::service::{ProjectRules, Projects, Read, Service, unfit_format};
+use crate::sshkey::{Algorithm, Curve, KeyFormat, KeySpec, check_format};
 
 /// SHA-256 of a whole request: what a request id stands for.
 pub(super) type Digest = [u8; 32];
@@ -26,7 +27,7 @@ pub(super) type Digest = [u8; 32];
 pub(super) struct Faults {
     invalid: Vec<Violation>,
     /// Wrong only after all arguments are right, such as a missing passphrase.
-    later: Option<Violation>,
+    later: Option<Error>,
 }
 
 impl Faults {
@@ -37,19 +38,20 @@ impl Faults {
     pub(super) fn add(&mut self, violation: Violation) {
         match violation.reason.class() {
             crate::error::Class::InvalidArgument => self.invalid.push(violation),
-            _ => self.later = Some(violation),
+            _ => self.later = Some(Error::violations(vec![violation])),
         }
     }
 
-    fn key<T>(&mut self, field: &str, parsed: Result<T, Fault>) -> Option<T> {
-        self.take(parsed.map_err(|fault| Violation::new(field, fault.reason, fault.message)))
+    /// A key that was read; an error that has nothing to do with it is told when nothing else is wrong.
+    fn key<Key>(&mut self, read: Result<Read<Key>>) -> Option<(Key, String)> {
+        read.map_err(|error| self.later = Some(error)).ok().and_then(|read| self.take(read))
     }
 
     /// All is well, or everything that is not.
     pub(super) fn done(self) -> Result<()> {
         match (self.invalid.is_empty(), self.later) {
             (false, _) => Err(Error::violations(self.invalid)),
-            (true, Some(violation)) => Err(Error::violations(vec![violation])),
+            (true, Some(error)) => Err(error),
             (true, None) => Ok(()),
         }
     }
@@ -68,7 +70,7 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
         take(&mut request.labels),
     );
     let rules = rules(projects, &request.project_id);
-    let spec = spec(&mut faults, request.key_type, request.bits, rules.min_rsa_bits);
+    let spec = spec(&mut faults, request.key_type, request.bits, rules.keys.min_rsa_bits);
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, projects);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
@@ -93,10 +95,11 @@ pub(super) fn create(mut request: pb::CreateRequest, digest: Digest, projects: &
     })
 }
 
-pub(super) fn import_public(
+pub(super) async fn import_public(
     mut request: pb::ImportPublicRequest,
     digest: Digest,
-    projects: &Projects,
+    service: &Service,
+    call: &Call,
 ) -> Result<ImportPublic> {
     let mut faults = Faults::default();
     let new = new_pair(
@@ -105,21 +108,20 @@ pub(super) fn import_public(
         take(&mut request.labels),
     );
     let line = SecretText::new(take(&mut request.public_key)); // it may turn out to be a private key
-    let public = faults.key("public_key", PublicKey::parse_line(line.expose()));
-    if let Some((public, _)) = &public {
-        rsa_size(&mut faults, "public_key", public, rules(projects, &request.project_id));
-    }
-    placements(&mut faults, &request.placements, projects);
+    let project = ProjectId::parse("project_id", &request.project_id).ok();
+    let public = faults.key(service.read_public(call, project.as_ref(), line.expose()).await);
+    placements(&mut faults, &request.placements, service.projects());
     let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
     faults.done()?;
     let (public, comment) = part(public)?;
     Ok(ImportPublic { new: part(new)?, public, comment, manner: part(manner)? })
 }
 
-pub(super) fn import_private(
+pub(super) async fn import_private(
     mut request: pb::ImportPrivateRequest,
     digest: Digest,
-    projects: &Projects,
+    service: &Service,
+    call: &Call,
 ) -> Result<ImportPrivate> {
     let mut faults = Faults::default();
     let new = new_pair(
@@ -128,17 +130,13 @@ pub(super) fn import_private(
         take(&mut request.labels),
     );
     let text = SecretText::new(take(&mut request.private_key));
-    let key = faults.key("private_key", PrivateKey::parse(text.expose()));
-    let rules = rules(projects, &request.project_id);
-    if let Some((key, _)) = &key {
-        rsa_size(&mut faults, "private_key", key.public(), rules);
-    }
-    if passphrase(take(&mut request.passphrase)).is_some() {
-        let message = "private keys with a passphrase are not taken yet: send the key without one";
-        faults.add(Violation::new("passphrase", Reason::PassphraseUnsupported, message));
-    }
+    let passphrase = passphrase(take(&mut request.passphrase));
+    let project = ProjectId::parse("project_id", &request.project_id).ok();
+    let key = faults.key(service.read_private(call, project.as_ref(), &text, passphrase).await);
+    drop(text); // wiped as soon as it is read
+    let rules = service.projects().rules_or_default(project.as_ref());
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
-    placements(&mut faults, &request.placements, projects);
+    placements(&mut faults, &request.placements, service.projects());
     let manner = manner(&mut faults, request.ensure, &request.request_id, digest, request.validate_only);
     faults.done()?;
     let (key, comment) = part(key)?;
@@ -405,17 +403,9 @@ fn format(faults: &mut Faults, field: &str, format: i32) -> Option<KeyFormat> {
         Ok(Format::Pkcs1) => Ok(KeyFormat::Pkcs1),
         Ok(Format::Sec1) => Ok(KeyFormat::Sec1),
         Ok(Format::Ppk) => Ok(KeyFormat::Ppk),
-        Err(_) => Err(Violation::new(field, Reason::FormatUnsupported, "must be OPENSSH, PKCS8, PKCS1 or SEC1")),
+        Err(_) => Err(Violation::new(field, Reason::FormatUnsupported, "must be OPENSSH, PKCS8, PKCS1, SEC1 or PPK")),
     };
     faults.take(format)
-}
-
-fn rsa_size(faults: &mut Faults, field: &str, public: &PublicKey, rules: &ProjectRules) {
-    let least = rules.min_rsa_bits;
-    if public.algorithm() == Algorithm::Rsa && public.bits() < least {
-        let message = format!("RSA keys of this project must have at least {least} bits");
-        faults.add(Violation::new(field, Reason::WeakRsaSize, message));
-    }
 }
 
 fn manner(faults: &mut Faults, ensure: bool, request_id: &str, digest: Digest, validate_only: bool) -> Option<Manner> {

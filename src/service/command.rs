@@ -62,7 +62,7 @@ pub struct Create {
 pub struct ImportPublic {
     /// What it shall be called.
     pub new: NewPair,
-    /// The key.
+    /// The key, checked.
     pub public: PublicKey,
     /// The comment it came with.
     pub comment: String,
@@ -74,7 +74,7 @@ pub struct ImportPublic {
 pub struct ImportPrivate {
     /// What it shall be called.
     pub new: NewPair,
-    /// The key; parsed, not yet proven.
+    /// The key, checked and proven.
     pub key: PrivateKey,
     /// The comment it came with.
     pub comment: String,

@@ -3,15 +3,14 @@
 use super::call::Call;
 use super::command::ImportPrivate;
 use super::import_public::check_key_is_new;
-use super::pool::Work;
 use super::project::check_quota;
-use super::record::{changed, new_pair, not_found, refused, resolve, seal, until_settled};
+use super::record::{changed, new_pair, not_found, resolve, seal, until_settled};
 use super::request::{Entered, Ticket, enter};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result, Violation};
 use crate::kms::KekRef;
 use crate::model::{EncryptionMode, KeyPair, Origin, PrivateKeyState};
-use crate::sshkey::{Algorithm, PrivateKey};
+use crate::sshkey::PrivateKey;
 use crate::store::{Change, EnvelopeChange, Lookup};
 
 pub(super) async fn run(s: &Inner, call: &Call, command: ImportPrivate) -> Result<Option<KeyPair>> {
@@ -21,28 +20,8 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPrivate) -> Resul
         Entered::First(ticket) => ticket,
         Entered::Again(id, _) => return read::again(s, project, id).await.map(Some),
     };
-    let command = prove(s, call, command).await?;
     let kek = resolve(s, &choice).await?;
     until_settled(|| attempt(s, &command, &ticket, (mode, &kek))).await
-}
-
-/// A signature made and verified: the halves belong together. RSA's takes milliseconds and runs on the pool.
-async fn prove(s: &Inner, call: &Call, command: ImportPrivate) -> Result<ImportPrivate> {
-    if command.key.public().algorithm() != Algorithm::Rsa {
-        command.key.prove().map_err(|fault| refused("private_key", fault))?;
-        return Ok(command);
-    }
-    let work = Work::Prove(command.key.public().bits());
-    let (command, proven) = s
-        .parts
-        .pool
-        .run(work, call, move || {
-            let proven = command.key.prove();
-            (command, proven)
-        })
-        .await?;
-    proven.map_err(|fault| refused("private_key", fault))?;
-    Ok(command)
 }
 
 async fn attempt(

@@ -18,8 +18,10 @@ mod clear_private;
 mod create;
 mod delete;
 mod export_private;
+mod guesses;
 mod import_private;
 mod import_public;
+mod intake;
 mod page;
 mod project;
 mod read;
@@ -44,6 +46,7 @@ use crate::store::Store;
 
 use audit::{Action, Audit};
 use call::Call;
+pub use intake::Read;
 pub use page::Listing;
 pub use project::{Holding, ProjectRules, Projects};
 pub use record::{PrivateText, unfit_format};
@@ -93,12 +96,14 @@ struct Inner {
     parts: Parts,
     ids: IdMaker,
     requests: request::InFlight,
+    guesses: guesses::Guesses,
 }
 
 impl Service {
     /// Puts a service together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, ids: IdMaker::default(), requests: request::InFlight::default() }))
+        let (ids, requests, guesses) = Default::default();
+        Self(Arc::new(Inner { parts, ids, requests, guesses }))
     }
 
     /// What faces check requests against before they come here.

@@ -18,8 +18,10 @@ use crate::error::{Error, Reason, Result};
 pub enum Work {
     /// Makes an RSA key of so many bits.
     Rsa(u16),
-    /// Signs and verifies with an RSA key of so many bits.
+    /// Signs and verifies with an RSA key of so many bits; also number work of that size.
     Prove(u16),
+    /// Checks the numbers of a public key of so many bits.
+    Check(u16),
     /// Derives a key from a passphrase.
     Kdf,
 }
@@ -195,7 +197,7 @@ fn full(work: Work, wait: Duration) -> Error {
             let message = format!("too many RSA keys are being made: try RSA {bits} again later, or take ED25519");
             Error::new(Reason::RsaQueueFull, message).with_retry_after(retry)
         }
-        Work::Prove(_) | Work::Kdf => {
+        Work::Prove(_) | Work::Check(_) | Work::Kdf => {
             Error::new(Reason::Overloaded, "too much heavy work is waiting: try again later").with_retry_after(retry)
         }
     }
@@ -211,7 +213,7 @@ fn first_guess(work: Work) -> Duration {
         Work::Rsa(..=2048) => 60,
         Work::Rsa(..=3072) => 250,
         Work::Rsa(_) => 700,
-        Work::Prove(_) => 10,
+        Work::Prove(_) | Work::Check(_) => 10,
         Work::Kdf => 200,
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Inner;
 use crate::error::{Error, Reason, Result, Violation};
 use crate::model::{EncryptionChoice, EncryptionMode, LOCAL, ProjectId};
+use crate::sshkey::KeyRules;
 use crate::store::{Note, Noted};
 
 /// What a project holds and may hold.
@@ -30,14 +31,19 @@ pub struct ProjectRules {
     pub key_pairs: u64,
     /// What it may ask for; the first is its default.
     pub encryption: Vec<EncryptionMode>,
-    /// The smallest RSA modulus it may bring or ask for.
-    pub min_rsa_bits: u16,
+    /// Which keys it may bring; an RSA key that it asks for is not smaller either.
+    pub keys: KeyRules,
 }
 
 impl Projects {
     /// The rules of a project.
     pub fn rules(&self, project: &ProjectId) -> &ProjectRules {
         self.own.get(project.as_str()).unwrap_or(&self.default)
+    }
+
+    /// The rules of a project; of one whose id does not parse, those of all.
+    pub fn rules_or_default(&self, project: Option<&ProjectId>) -> &ProjectRules {
+        project.map_or(&self.default, |project| self.rules(project))
     }
 
     /// Whether a placement may name this provider.

@@ -85,13 +85,13 @@ pub(super) async fn seal(
         key_id: kek.id.clone(),
         key_version: kek.version.clone(),
     });
-    s.parts.envelope.seal(&key.to_compact(), &identity(pair, mode), kek).await
+    s.parts.envelope.seal(&key.to_compact(), &identity(pair, mode)?, kek).await
 }
 
 /// Opens the private half of a pair; its public half is computed anew and must be the pair's.
 pub(super) async fn open(s: &Inner, pair: &KeyPair, envelope: &[u8]) -> Result<PrivateKey> {
     let Some(sealed_by) = &pair.sealed_by else { return Err(no_private_key(pair)) };
-    let opened = s.parts.envelope.open(envelope, &identity(pair, sealed_by.mode)).await;
+    let opened = s.parts.envelope.open(envelope, &identity(pair, sealed_by.mode)?).await;
     // What a back end says of a key that the row does not name is no answer: the envelope was changed.
     let compact = match opened {
         Err(_) if !names_key(envelope, sealed_by) => return Err(corrupt(pair.id, "its key is not the record's")),
@@ -175,17 +175,18 @@ pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn identity(pair: &KeyPair, mode: EncryptionMode) -> Identity {
-    Identity {
+fn identity(pair: &KeyPair, mode: EncryptionMode) -> Result<Identity> {
+    let no_code = || corrupt(pair.id, "keys of its type have no private half");
+    Ok(Identity {
         id: pair.id,
         project: pair.project.clone(),
         maker: pair.maker,
         mode,
-        key_code: KeyCode::of(&pair.public),
+        key_code: KeyCode::of(&pair.public).ok_or_else(no_code)?,
         fingerprint: pair.public.sha256(),
         generation: pair.generation,
         created: pair.create_time,
-    }
+    })
 }
 
 /// Every try that fails means that another call succeeded.

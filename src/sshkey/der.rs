@@ -1,10 +1,11 @@
-//! The DER formats in and out: PKCS#1 (RFC 8017), PKCS#8 (RFC 5208, 5958, 8410) and SEC1 (RFC 5915).
+//! The DER formats of private keys in and out: PKCS#1 (RFC 8017), PKCS#8 (RFC 5208, 5958, 8410), SEC1 (RFC 5915), and
+//! OpenSSL's own of DSA.
 //!
 //! The decoders of the RustCrypto crates take DER only: no BER, no bytes after the end.
 
 use pkcs1::RsaPrivateKeyRef;
-use pkcs8::der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef, UintRef};
-use pkcs8::der::{self, Decode, Encode, Header, SliceReader, pem};
+use pkcs8::der::asn1::{AnyRef, OctetStringRef, UintRef};
+use pkcs8::der::{self, Decode, Encode, Header, Reader, SliceReader, Tag, pem};
 use pkcs8::spki::AlgorithmIdentifier;
 use pkcs8::{LineEnding, PrivateKeyInfoRef};
 use sec1::{EcParameters, EcPrivateKey};
@@ -12,39 +13,48 @@ use zeroize::Zeroizing;
 
 use super::blob::Numbers;
 use super::curve::Curve;
+use super::draft::{Draft, DsaNumbers, Given};
+use super::dsa::Group;
 use super::fault::{Fault, Side, weak_dsa};
+use super::oid::{self, DSA, EC, ED25519, RSA};
+use super::pbes2;
 use super::private::{PrivateKey, Secret, mismatch};
-use super::rsa::{RsaNumbers, inconsistent};
+use super::rsa::{Exponents, RsaNumbers};
+use super::rules::KeyRules;
+use crate::clock::Entropy;
 use crate::error::Reason;
 use crate::secret::SecretText;
 
 /// Reads PKCS#8.
-pub(super) fn read_pkcs8(bytes: &[u8]) -> Result<PrivateKey, Fault> {
+pub(super) fn read_pkcs8(bytes: &[u8], rules: KeyRules) -> Result<Draft, Fault> {
     let file = PrivateKeyInfoRef::from_der(bytes).map_err(|_| malformed("PKCS#8"))?;
     let (inner, parameters) = (file.private_key.as_bytes(), file.algorithm.parameters);
-    let key = match file.algorithm.oid {
+    let mut draft = match file.algorithm.oid {
         RSA if parameters.is_none_or(|p| p == AnyRef::NULL) => read_pkcs1(inner),
-        EC => read_sec1_on(inner, Some(curve_of(parameters)?)),
+        EC => read_sec1_on(inner, Some(oid::curve_of(parameters, Side::Private)?)),
         ED25519 if parameters.is_none() => read_seed(inner),
+        DSA if rules.dsa => read_dsa_on(inner, parameters),
         DSA => return Err(weak_dsa()),
         RSA | ED25519 => return Err(malformed("PKCS#8")),
         _ => return Err(Side::Private.unsupported_type()),
     }?;
-    match file.public_key {
-        Some(_) if file.algorithm.oid == RSA => Err(malformed("PKCS#8")), // no RFC says what it would hold
-        Some(point) => key.expect_point(point.as_bytes().ok_or_else(mismatch)?).map(|()| key),
-        None => Ok(key),
+    let Some(point) = file.public_key else { return Ok(draft) };
+    match &mut draft.given {
+        Given::Ed25519 { points, .. } | Given::Ecdsa { points, .. } => {
+            points.push(point.as_bytes().ok_or_else(mismatch)?.to_vec());
+            Ok(draft)
+        }
+        _ => Err(malformed("PKCS#8")), // no RFC says what it would hold
     }
 }
 
 /// Reads PKCS#1.
-pub(super) fn read_pkcs1(bytes: &[u8]) -> Result<PrivateKey, Fault> {
+pub(super) fn read_pkcs1(bytes: &[u8]) -> Result<Draft, Fault> {
     if claims_more_primes(bytes) {
         let message = "RSA keys with more than two primes are not taken";
         return Err(Fault::new(Reason::PrivateKeyUnsupportedFormat, message));
     }
     let file = RsaPrivateKeyRef::from_der(bytes).map_err(|_| malformed("PKCS#1"))?;
-    let secret = |number: UintRef<'_>| Zeroizing::new(number.as_bytes().to_vec());
     let numbers = RsaNumbers {
         n: file.modulus.as_bytes().to_vec(),
         e: file.public_exponent.as_bytes().to_vec(),
@@ -56,19 +66,32 @@ pub(super) fn read_pkcs1(bytes: &[u8]) -> Result<PrivateKey, Fault> {
     if numbers.n == [0] {
         return Err(malformed("PKCS#1"));
     }
-    let (exponent1, exponent2) = (secret(file.exponent1), secret(file.exponent2));
-    let key = PrivateKey::of_rsa(numbers)?;
-    let Secret::Rsa(numbers) = key.secret() else { return Err(malformed("PKCS#1")) };
-    let exponents = numbers.exponents()?;
-    if exponents.p != exponent1 || exponents.q != exponent2 {
-        return Err(inconsistent("an exponent is not d modulo p - 1 or q - 1"));
-    }
-    Ok(key)
+    let exponents = Exponents { p: secret(file.exponent1), q: secret(file.exponent2) };
+    Ok(Given::Rsa { numbers, exponents: Some(exponents) }.into())
 }
 
 /// Reads SEC1.
-pub(super) fn read_sec1(bytes: &[u8]) -> Result<PrivateKey, Fault> {
+pub(super) fn read_sec1(bytes: &[u8]) -> Result<Draft, Fault> {
     read_sec1_on(bytes, None)
+}
+
+/// Reads the DSA key of OpenSSL and old ssh-keygen: 0, p, q, g, y, x.
+pub(super) fn read_dsa(bytes: &[u8]) -> Result<Draft, Fault> {
+    let read = || -> der::Result<Draft> {
+        let mut reader = SliceReader::new(bytes)?;
+        let given = reader.sequence(|reader| {
+            if u8::decode(reader)? != 0 {
+                return Err(Tag::Integer.value_error().into());
+            }
+            let mut next = || UintRef::decode(reader).map(|number| number.as_bytes().to_vec());
+            let (p, q, g, y) = (next()?, next()?, next()?, next()?);
+            let x = secret(UintRef::decode(reader)?);
+            Ok::<_, der::Error>(Given::Dsa { numbers: DsaNumbers { p, q, g, x }, y: Some(y) })
+        })?;
+        reader.finish()?;
+        Ok(given.into())
+    };
+    read().map_err(|_| malformed("DSA"))
 }
 
 /// Version 1 in place of 0 (RFC 8017 appendix A.1.2).
@@ -81,21 +104,28 @@ fn claims_more_primes(bytes: &[u8]) -> bool {
     version() == Ok(1)
 }
 
-fn read_seed(bytes: &[u8]) -> Result<PrivateKey, Fault> {
+fn read_seed(bytes: &[u8]) -> Result<Draft, Fault> {
     let seed = <&OctetStringRef>::from_der(bytes).map_err(|_| malformed("PKCS#8"))?;
     let mut copy = Zeroizing::new([0; 32]);
     if seed.as_bytes().len() != copy.len() {
         return Err(malformed("PKCS#8"));
     }
     copy.copy_from_slice(seed.as_bytes());
-    PrivateKey::of_seed(copy)
+    Ok(Given::Ed25519 { seed: copy, points: Vec::new() }.into())
+}
+
+/// PKCS#8 has p, q and g outside and x inside, and no y.
+fn read_dsa_on(bytes: &[u8], parameters: Option<AnyRef<'_>>) -> Result<Draft, Fault> {
+    let [p, q, g] = oid::dsa_group(parameters).ok_or_else(|| malformed("PKCS#8"))?;
+    let x = secret(UintRef::from_der(bytes).map_err(|_| malformed("PKCS#8"))?);
+    Ok(Given::Dsa { numbers: DsaNumbers { p, q, g, x }, y: None }.into())
 }
 
 /// `outer` is the curve that PKCS#8 names; SEC1 alone must name one itself.
-fn read_sec1_on(bytes: &[u8], outer: Option<Curve>) -> Result<PrivateKey, Fault> {
+fn read_sec1_on(bytes: &[u8], outer: Option<Curve>) -> Result<Draft, Fault> {
     let file = EcPrivateKey::from_der(bytes).map_err(|_| malformed("SEC1"))?;
     let inner = match file.parameters {
-        Some(EcParameters::NamedCurve(oid)) => Some(curve_named(oid)?),
+        Some(EcParameters::NamedCurve(named)) => Some(oid::curve_named(named, Side::Private)?),
         None => None,
     };
     let curve = match (outer, inner) {
@@ -103,47 +133,55 @@ fn read_sec1_on(bytes: &[u8], outer: Option<Curve>) -> Result<PrivateKey, Fault>
         (Some(curve), _) | (None, Some(curve)) => curve,
         (None, None) => return Err(Side::Private.malformed("the EC key names no curve")),
     };
-    let key = PrivateKey::of_scalar(curve, file.private_key)?;
-    match file.public_key {
-        Some(point) => key.expect_point(point).map(|()| key),
-        None => Ok(key),
-    }
+    let scalar = Zeroizing::new(file.private_key.to_vec());
+    let points = file.public_key.map(<[u8]>::to_vec).into_iter().collect();
+    Ok(Given::Ecdsa { curve, scalar, points }.into())
 }
 
-/// The curve in the parameters of PKCS#8; written-out parameters are no curve of ours.
-fn curve_of(parameters: Option<AnyRef<'_>>) -> Result<Curve, Fault> {
-    let parameters = parameters.ok_or_else(|| malformed("PKCS#8"))?;
-    curve_named(parameters.decode_as().map_err(|_| Side::Private.unsupported_type())?)
-}
-
-fn curve_named(oid: ObjectIdentifier) -> Result<Curve, Fault> {
-    Curve::ALL.into_iter().find(|&c| curve_oid(c) == oid).ok_or_else(|| Side::Private.unsupported_type())
+fn secret(number: UintRef<'_>) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(number.as_bytes().to_vec())
 }
 
 fn malformed(format: &str) -> Fault {
     Side::Private.malformed(format!("the block is not well-formed {format} in DER"))
 }
 
-/// Writes PKCS#8 version 1 in PEM, which every OpenSSL reads.
-pub(super) fn write_pkcs8(key: &PrivateKey) -> Result<SecretText, Fault> {
-    let (oid, parameters, inner) = match key.secret() {
-        Secret::Ed25519(seed) => (ED25519, None, encoded(OctetStringRef::new(&**seed))?),
-        Secret::Ecdsa(curve, scalar) => {
-            let parameters = curve_oid(*curve);
-            let point = Some(point_of(key)?);
+/// Writes PKCS#8 version 1 in PEM, which every OpenSSL reads; under a passphrase as `pbes2` does.
+pub(super) fn write_pkcs8(
+    key: &PrivateKey,
+    passphrase: Option<&SecretText>,
+    entropy: &dyn Entropy,
+) -> Result<SecretText, Fault> {
+    let document = pkcs8_document(key)?;
+    let Some(passphrase) = passphrase else { return text("PRIVATE KEY", &document) };
+    text("ENCRYPTED PRIVATE KEY", &pbes2::write(&document, passphrase.expose().as_bytes(), entropy)?)
+}
+
+fn pkcs8_document(key: &PrivateKey) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let (oid, parameters, inner) = match (key.secret(), key.public().numbers()?) {
+        (Secret::Ed25519(seed), _) => (ED25519, None, encoded(OctetStringRef::new(&**seed))?),
+        (Secret::Ecdsa(curve, scalar), Numbers::Ecdsa(_, point)) => {
             // The curve is named outside, so not again inside.
-            let file = EcPrivateKey { private_key: scalar, parameters: None, public_key: point };
-            (EC, Some(parameters), encoded(Ok(file))?)
+            let file = EcPrivateKey { private_key: scalar, parameters: None, public_key: Some(point) };
+            (EC, Some(encoded(Ok(oid::of_curve(*curve)))?), encoded(Ok(file))?)
         }
-        Secret::Rsa(numbers) => (RSA, None, pkcs1_document(numbers)?),
+        (Secret::Rsa(numbers), _) => (RSA, Some(encoded(Ok(AnyRef::NULL))?), pkcs1_document(numbers)?),
+        (Secret::Dsa(x), Numbers::Dsa { group, .. }) => {
+            (DSA, Some(encoded(dsa_parameters(&group))?), encoded(UintRef::new(x))?)
+        }
+        _ => return Err(unwritable()),
     };
-    let parameters = match &parameters {
-        Some(curve) => Some(AnyRef::from(curve)),
-        None => (oid == RSA).then_some(AnyRef::NULL),
-    };
-    let algorithm = AlgorithmIdentifier { oid, parameters };
+    let parameters = parameters.as_deref().map(|bytes| AnyRef::from_der(bytes)).transpose();
+    let algorithm = AlgorithmIdentifier { oid, parameters: parameters.map_err(|_| unwritable())? };
     let inner = OctetStringRef::new(&inner).map_err(|_| unwritable())?;
-    text("PRIVATE KEY", &encoded(Ok(PrivateKeyInfoRef { algorithm, private_key: inner, public_key: None }))?)
+    encoded(Ok(PrivateKeyInfoRef { algorithm, private_key: inner, public_key: None }))
+}
+
+/// Dss-Parms of RFC 3279: p, q, g.
+fn dsa_parameters(group: &Group<'_>) -> der::Result<der::Any> {
+    let numbers = [group.p, group.q, group.g].map(|number| UintRef::new(number).and_then(|number| number.to_der()));
+    let [p, q, g] = numbers;
+    der::Any::new(Tag::Sequence, [p?, q?, g?].concat())
 }
 
 /// Writes PKCS#1 in PEM.
@@ -158,7 +196,7 @@ pub(super) fn write_sec1(key: &PrivateKey, curve: Curve, scalar: &[u8]) -> Resul
 
 /// SEC1 with its point, which OpenSSH needs. `scalar` is at the curve's width.
 pub(super) fn sec1(curve: Curve, scalar: &[u8], point: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let parameters = Some(EcParameters::NamedCurve(curve_oid(curve)));
+    let parameters = Some(EcParameters::NamedCurve(oid::of_curve(curve)));
     encoded(Ok(EcPrivateKey { private_key: scalar, parameters, public_key: Some(point) }))
 }
 
@@ -196,16 +234,3 @@ fn text(label: &str, bytes: &[u8]) -> Result<SecretText, Fault> {
 fn unwritable() -> Fault {
     Fault::internal("the key cannot be written in DER")
 }
-
-fn curve_oid(curve: Curve) -> ObjectIdentifier {
-    match curve {
-        Curve::P256 => ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
-        Curve::P384 => ObjectIdentifier::new_unwrap("1.3.132.0.34"),
-        Curve::P521 => ObjectIdentifier::new_unwrap("1.3.132.0.35"),
-    }
-}
-
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-const DSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10040.4.1");

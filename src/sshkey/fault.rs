@@ -46,7 +46,13 @@ impl Side {
 
     pub(super) fn unsupported_type(self) -> Fault {
         let reason = self.pick(Reason::PublicKeyUnsupportedType, Reason::PrivateKeyUnsupportedType);
-        Fault::new(reason, "keys of this type are not taken: send Ed25519, ECDSA on P-256, P-384 or P-521, or RSA")
+        let message = match self {
+            Self::Public => {
+                "keys of this type are not taken: send Ed25519, ECDSA on P-256, P-384 or P-521, RSA, or sk-"
+            }
+            Self::Private => "keys of this type are not taken: send Ed25519, ECDSA on P-256, P-384 or P-521, or RSA",
+        };
+        Fault::new(reason, message)
     }
 
     /// Two places of one key name different types. A private key file that does so is simply broken.
@@ -63,7 +69,7 @@ impl Side {
         Fault::new(self.pick(Reason::PublicKeyTooLarge, Reason::PrivateKeyTooLarge), message)
     }
 
-    fn pick(self, public: Reason, private: Reason) -> Reason {
+    pub(super) fn pick(self, public: Reason, private: Reason) -> Reason {
         match self {
             Self::Public => public,
             Self::Private => private,
@@ -71,9 +77,31 @@ impl Side {
     }
 }
 
-/// DSA, from either side.
+/// DSA, from either side, where no policy allows it.
 pub(super) fn weak_dsa() -> Fault {
-    Fault::new(Reason::WeakDsa, "DSA keys are not taken: make an Ed25519 key")
+    let message = "DSA keys are not taken: make an Ed25519 key, or have policy.allow_key_types name \"dsa\"";
+    Fault::new(Reason::WeakDsa, message)
+}
+
+/// An encrypted private key came without the means to open it.
+pub(super) fn passphrase_required() -> Fault {
+    Fault::new(Reason::PassphraseRequired, "the private key is encrypted: send its passphrase")
+}
+
+/// What came out under this passphrase is no key. A damaged file looks the same.
+pub(super) fn passphrase_wrong() -> Fault {
+    let message = "the passphrase does not open the private key: check it, and that the file is whole";
+    Fault::new(Reason::PassphraseWrong, message)
+}
+
+/// The file names a cipher or a key derivation that is not taken.
+pub(super) fn unsupported_cipher(message: impl Into<String>) -> Fault {
+    Fault::new(Reason::PrivateKeyUnsupportedCipher, message)
+}
+
+/// Deriving the key of the file would take too long, or too much memory.
+pub(super) fn kdf_too_costly(message: impl Into<String>) -> Fault {
+    Fault::new(Reason::KdfTooCostly, message)
 }
 
 /// The comment of a key, from either side: UTF-8, one line, nothing that changes how a terminal shows it, at most

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::private::{PrivateKey, Secret};
 use super::public::Algorithm;
-use super::{der, openssh};
+use super::{der, openssh, ppk};
 use crate::clock::Entropy;
 use crate::error::Reason;
 use crate::secret::SecretText;
@@ -13,13 +13,13 @@ use crate::secret::SecretText;
 pub enum KeyFormat {
     /// OpenSSH's own: every key, with or without a passphrase.
     OpenSsh,
-    /// PKCS#8 in PEM: every key.
+    /// PKCS#8 in PEM: every key, with or without a passphrase.
     Pkcs8,
     /// PKCS#1 in PEM: RSA only.
     Pkcs1,
     /// SEC1 in PEM: ECDSA only.
     Sec1,
-    /// PuTTY's; not built yet.
+    /// PuTTY's, version 3: every key, with or without a passphrase.
     Ppk,
 }
 
@@ -27,31 +27,29 @@ pub enum KeyFormat {
 pub fn check_format(algorithm: Algorithm, format: KeyFormat, has_passphrase: bool) -> Result<(), Fault> {
     let refused = |message| Err(Fault::new(Reason::FormatUnsupported, message));
     match (format, algorithm) {
-        (KeyFormat::Ppk, _) => return refused("PPK is not built yet: use OPENSSH or PKCS8"),
-        (KeyFormat::Pkcs1, Algorithm::Ed25519) => return refused("PKCS1 holds RSA keys only: use OPENSSH or PKCS8"),
         (KeyFormat::Pkcs1, Algorithm::Ecdsa) => {
-            return refused("PKCS1 holds RSA keys only: use OPENSSH, PKCS8 or SEC1");
+            return refused("PKCS1 holds RSA keys only: use OPENSSH, PKCS8, SEC1 or PPK");
         }
-        (KeyFormat::Sec1, Algorithm::Ed25519) => return refused("SEC1 holds ECDSA keys only: use OPENSSH or PKCS8"),
-        (KeyFormat::Sec1, Algorithm::Rsa) => return refused("SEC1 holds ECDSA keys only: use OPENSSH, PKCS8 or PKCS1"),
+        (KeyFormat::Sec1, Algorithm::Rsa) => {
+            return refused("SEC1 holds ECDSA keys only: use OPENSSH, PKCS8, PKCS1 or PPK");
+        }
+        (KeyFormat::Pkcs1, Algorithm::Rsa) | (KeyFormat::Sec1, Algorithm::Ecdsa) => {}
+        (KeyFormat::Pkcs1, _) => return refused("PKCS1 holds RSA keys only: use OPENSSH, PKCS8 or PPK"),
+        (KeyFormat::Sec1, _) => return refused("SEC1 holds ECDSA keys only: use OPENSSH, PKCS8 or PPK"),
         _ => {}
     }
     match (format, has_passphrase) {
-        (KeyFormat::OpenSsh, _) | (_, false) => Ok(()),
-        (KeyFormat::Pkcs8, true) => {
-            let message = "a passphrase with PKCS8 is not built yet: use OPENSSH, or no passphrase";
+        (KeyFormat::Pkcs1 | KeyFormat::Sec1, true) => {
+            let message = "this format takes no passphrase: use OPENSSH, PKCS8 or PPK, or no passphrase";
             Err(Fault::new(Reason::PassphraseUnsupported, message))
         }
-        (_, true) => {
-            let message = "this format takes no passphrase: use OPENSSH, or no passphrase";
-            Err(Fault::new(Reason::PassphraseUnsupported, message))
-        }
+        _ => Ok(()),
     }
 }
 
 impl PrivateKey {
-    /// The key as a file: LF line ends, one LF at the end. Only OPENSSH keeps the comment, which is one line. An empty
-    /// passphrase is none.
+    /// The key as a file: LF line ends, one LF at the end. Only OPENSSH and PPK keep the comment, which is one line. An
+    /// empty passphrase is none; with one it takes tenths of a second, by purpose.
     pub fn encode(
         &self,
         format: KeyFormat,
@@ -63,7 +61,8 @@ impl PrivateKey {
         check_format(self.public().algorithm(), format, passphrase.is_some())?;
         match (format, self.secret()) {
             (KeyFormat::OpenSsh, _) => openssh::write(self, passphrase, comment, entropy),
-            (KeyFormat::Pkcs8, _) => der::write_pkcs8(self),
+            (KeyFormat::Pkcs8, _) => der::write_pkcs8(self, passphrase, entropy),
+            (KeyFormat::Ppk, _) => ppk::write(self, passphrase, comment, entropy),
             (KeyFormat::Pkcs1, Secret::Rsa(numbers)) => der::write_pkcs1(numbers),
             (KeyFormat::Sec1, Secret::Ecdsa(curve, scalar)) => der::write_sec1(self, *curve, scalar),
             _ => Err(Fault::internal("a format was let through that does not fit")),

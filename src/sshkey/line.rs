@@ -2,22 +2,20 @@
 
 use base64ct::{Base64, Encoding};
 
-use super::blob::{KeyType, Numbers};
+use super::blob::KeyType;
 use super::fault::{Fault, Side, comment, weak_dsa};
 use super::public::PublicKey;
+use super::rules::KeyRules;
+use super::text::of_blob;
 use super::wire::Reader;
 use crate::error::Reason;
 
 /// Reads one public line: the key and its comment.
-pub(super) fn parse(text: &str) -> Result<(PublicKey, String), Fault> {
-    refuse_private(text)?; // before the size: whoever sends a private key must hear that, whatever else is wrong
-    if text.len() > TEXT_MAX {
-        return Err(Side::Public.too_large(format!("the public key text is over {TEXT_MAX} bytes")));
-    }
+pub(super) fn parse(text: &str, rules: KeyRules) -> Result<(PublicKey, String), Fault> {
     let line = one_line(text)?;
     let (word, rest) = split_word(line);
     let Some(key_type) = KeyType::named(word.as_bytes()) else { return Err(unknown_word(word, rest)) };
-    if matches!(key_type, KeyType::Dsa) {
+    if matches!(key_type, KeyType::Dsa) && !rules.dsa {
         return Err(weak_dsa());
     }
     let (base64, rest) = split_word(rest);
@@ -25,26 +23,8 @@ pub(super) fn parse(text: &str) -> Result<(PublicKey, String), Fault> {
     if Reader::new(&blob, Side::Public).string()? != word.as_bytes() {
         return Err(Side::Public.type_mismatch("the type before the key is not the type inside it"));
     }
-    let numbers = Numbers::read(&blob, Side::Public)?;
-    numbers.check()?;
-    let comment = comment(rest.as_bytes(), Side::Public)?;
-    let key = PublicKey::of(&numbers).ok_or_else(|| Fault::internal("a checked key has no size"))?;
-    Ok((key, comment))
-}
-
-/// A private key in the field of a public one must not go on to any place where public keys are shown.
-fn refuse_private(text: &str) -> Result<(), Fault> {
-    let starts_one = |line: &str| {
-        let line = line.trim_start();
-        line.starts_with("PuTTY-User-Key-File-")
-            || line.starts_with("b3BlbnNzaC1rZXktdjE") // base64 of the OpenSSH private magic
-            || line.starts_with("----") && line.contains("PRIVATE KEY")
-    };
-    if !text.lines().any(starts_one) {
-        return Ok(());
-    }
-    let message = "this is a private key; it was not stored and not logged, but treat it as exposed";
-    Err(Fault::new(Reason::PrivateKeyInPublicField, message))
+    let key = of_blob(&blob, rules)?;
+    Ok((key, comment(rest.as_bytes(), Side::Public)?))
 }
 
 /// The one line of the text, without the blanks around it.
@@ -53,12 +33,9 @@ fn one_line(text: &str) -> Result<&str, Fault> {
     if text.is_empty() {
         return Err(Side::Public.malformed("the public key is empty"));
     }
-    if text.starts_with("----") {
-        let message = "public keys in this file format are not taken yet: send one OpenSSH line (ssh-keygen -i)";
-        return Err(Fault::new(Reason::PublicKeyUnsupportedFormat, message));
-    }
-    if text.contains('\n') {
-        let message = "there is more than one line: send one key as one line";
+    let lines = 1 + text.matches('\n').count();
+    if lines > 1 {
+        let message = format!("there are {lines} lines: send one key as one line");
         return Err(Fault::new(Reason::PublicKeyMultipleKeys, message));
     }
     Ok(text)
@@ -95,4 +72,3 @@ fn is_type_like(word: &str) -> bool {
 }
 
 const BASE64: &str = "the base64 of the key is wrong: it is cut off, unpadded, or holds other characters";
-const TEXT_MAX: usize = 16 * 1024;

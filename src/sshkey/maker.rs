@@ -10,6 +10,7 @@ use super::curve::Curve;
 use super::der;
 use super::private::PrivateKey;
 use super::public::Algorithm;
+use super::rules::KeyRules;
 use crate::clock::Entropy;
 use crate::error::{Error, Reason, Result};
 
@@ -106,7 +107,9 @@ fn rsa(bits: u16) -> Result<PrivateKey> {
     };
     let pair = KeyPair::generate(size).map_err(|_| Error::internal("aws-lc-rs makes no RSA key"))?;
     let file = pair.as_der().map_err(|_| Error::internal("aws-lc-rs gives no PKCS#8"))?;
-    der::read_pkcs8(file.as_ref()).map_err(|fault| Error::internal(fault.message))
+    let rules = KeyRules::default();
+    let draft = der::read_pkcs8(file.as_ref(), rules).and_then(|draft| draft.key(rules));
+    draft.map(|(key, _)| key).map_err(|fault| Error::internal(fault.message))
 }
 
 /// The chance to miss once is below 2^-32 for P-256 and less for the others; only a broken source misses this often.

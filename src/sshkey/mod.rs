@@ -9,24 +9,38 @@
 
 mod blob;
 mod curve;
+mod dek_info;
 mod der;
+mod draft;
+mod dsa;
 mod fault;
 mod format;
+mod keyfile;
 mod line;
+mod lock;
 mod maker;
+mod oid;
 mod openssh;
+mod pbes2;
 mod pem;
+mod ppk;
 mod prime;
 mod private;
 mod public;
+mod rfc4716;
 mod rsa;
+mod rules;
+mod spki;
+mod text;
 mod weak;
 mod wire;
 
 pub use curve::Curve;
 pub use fault::Fault;
 pub use format::{KeyFormat, check_format};
+pub use keyfile::{Effort, KeyFile};
 pub use maker::{AwsLcKeyMaker, KeyMaker, KeySpec};
 pub use private::PrivateKey;
 pub use public::{Algorithm, PublicKey};
+pub use rules::KeyRules;
 pub use weak::{CHECKS, Check, SharedPrimes};

@@ -1,95 +1,118 @@
-//! The text frame of private key files (RFC 7468), strict: one block, nothing around it, one label at both ends.
+//! The text frame of key files (RFC 7468, and RFC 1421's headers of encrypted ones), strict: one block, nothing around
+//! it, one label at both ends.
 //!
-//! It knows labels and base64, not what the bytes mean.
+//! It knows labels, headers and base64, not what the bytes mean. Faults tell the line, counted from 1 in the text as it
+//! came, and nothing of what stands there.
 
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use super::fault::{Fault, Side, weak_dsa};
+use super::fault::{Fault, Side};
 use crate::error::Reason;
 
-/// What a block says it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Label {
-    OpenSsh,
-    Pkcs8,
-    Pkcs1,
-    Sec1,
+/// One block.
+pub(super) struct Block<'a> {
+    /// Between `BEGIN` and the dashes.
+    pub(super) label: &'a str,
+    /// The headers of RFC 1421 that say how the bytes are encrypted.
+    pub(super) dek_info: Option<&'a str>,
+    /// What the base64 holds.
+    pub(super) bytes: Zeroizing<Vec<u8>>,
 }
 
-/// Reads the one block of a private key file. Encrypted forms are told here, but for OpenSSH's.
-pub(super) fn read(text: &str) -> Result<(Label, Zeroizing<Vec<u8>>), Fault> {
-    if text.len() > TEXT_MAX {
-        return Err(Side::Private.too_large(format!("the private key file is over {TEXT_MAX} bytes")));
-    }
-    let text = text.trim_matches(['\r', '\n']);
-    refuse_foreign(text)?;
-    let (name, body) = frame(text)?;
-    let label = match name {
-        "OPENSSH PRIVATE KEY" => Label::OpenSsh,
-        "PRIVATE KEY" => Label::Pkcs8,
-        "RSA PRIVATE KEY" => Label::Pkcs1,
-        "EC PRIVATE KEY" => Label::Sec1,
-        "ENCRYPTED PRIVATE KEY" => return Err(passphrase_required()),
-        "DSA PRIVATE KEY" => return Err(weak_dsa()),
-        _ => return Err(Side::Private.malformed("the block does not hold a private key")),
-    };
-    Ok((label, decode(body)?))
+/// Reads a text that is one block. Line ends before and after it are taken.
+pub(super) fn read(text: &str, side: Side) -> Result<Block<'_>, Fault> {
+    refuse_more_blocks(text, side)?;
+    let start = text.trim_start_matches(['\r', '\n']);
+    // Lines that were cut off count.
+    let skipped = text[..text.len() - start.len()].matches('\n').count(); // a suffix of text
+    let (label, body) = frame(start.trim_end_matches(['\r', '\n']), side)?;
+    let (dek_info, body, headers) = headers(body, side)?;
+    let lines = Lines { text: body, before: skipped + 1 + headers, side };
+    Ok(Block { label, dek_info, bytes: lines.decode()? })
 }
 
-/// An encrypted private key came without the means to open it.
-pub(super) fn passphrase_required() -> Fault {
-    let message = "the private key is encrypted, and passphrases are not taken yet: send it unencrypted";
-    Fault::new(Reason::PassphraseRequired, message)
-}
-
-/// Files that are private keys, but of no kind that is taken.
-fn refuse_foreign(text: &str) -> Result<(), Fault> {
-    if text.starts_with("PuTTY-User-Key-File-") || text.starts_with("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY") {
-        let message =
-            "this file format is not taken yet: send OpenSSH, PKCS#1, PKCS#8 or SEC1 (puttygen -O private-openssh)";
-        return Err(Fault::new(Reason::PrivateKeyUnsupportedFormat, message));
+fn refuse_more_blocks(text: &str, side: Side) -> Result<(), Fault> {
+    if text.lines().filter(|line| line.starts_with("-----BEGIN ")).count() <= 1 {
+        return Ok(());
     }
-    if text.lines().filter(|line| line.starts_with("-----BEGIN ")).count() > 1 {
-        let message = "there is more than one block: send only that of the private key";
-        return Err(Fault::new(Reason::PrivateKeyMultipleKeys, message));
-    }
-    Ok(())
+    let reason = side.pick(Reason::PublicKeyMultipleKeys, Reason::PrivateKeyMultipleKeys);
+    Err(Fault::new(reason, "there is more than one block: send only that of the key"))
 }
 
 /// The label and the lines between the boundaries, which are the first and the last line.
-fn frame(text: &str) -> Result<(&str, &str), Fault> {
-    let malformed = |message: &str| Side::Private.malformed(message);
-    let (first, rest) =
-        text.split_once('\n').ok_or_else(|| malformed("the private key is no key file: no PEM block"))?;
-    let (body, last) = rest.rsplit_once('\n').ok_or_else(|| malformed("the PEM block is empty or cut off"))?;
-    let name = boundary(first, "-----BEGIN ").ok_or_else(|| malformed("the file does not start with a PEM block"))?;
-    let end = boundary(last, "-----END ").ok_or_else(|| malformed("the file does not end with its PEM block"))?;
-    if end != name {
-        return Err(malformed("the labels of BEGIN and END differ"));
+fn frame(text: &str, side: Side) -> Result<(&str, &str), Fault> {
+    let malformed = |message: &str| side.malformed(message);
+    let (first, rest) = text
+        .split_once('\n')
+        .ok_or_else(|| malformed("the text is no key file: it has no lines -----BEGIN ...-----"))?;
+    let label = boundary(first, "-----BEGIN ")
+        .ok_or_else(|| malformed("the first line is not -----BEGIN ...-----: send the key file as it is, alone"))?;
+    let (body, last) = rest.rsplit_once('\n').ok_or_else(|| malformed("the block is empty or cut off"))?;
+    let end = boundary(last, "-----END ")
+        .ok_or_else(|| malformed("the last line is not -----END ...-----: it is cut off, or text follows the key"))?;
+    if end != label {
+        return Err(malformed("the labels of the BEGIN and the END line differ"));
     }
-    Ok((name, body))
+    Ok((label, body))
 }
 
 fn boundary<'a>(line: &'a str, start: &str) -> Option<&'a str> {
-    line.strip_suffix('\r').unwrap_or(line).strip_prefix(start)?.strip_suffix("-----")
+    trimmed(line).strip_prefix(start)?.strip_suffix("-----")
 }
 
-/// The bytes of the lines between the boundaries. The one header that is known says that they are encrypted.
-fn decode(body: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    if body.starts_with("Proc-Type:") && body.lines().next().is_some_and(|line| line.contains("ENCRYPTED")) {
-        return Err(passphrase_required());
+/// The value of DEK-Info, the lines after the headers, and how many lines the headers took. The two headers are the
+/// only ones that any tool writes (OpenSSL, old ssh-keygen), in this order.
+fn headers(body: &str, side: Side) -> Result<(Option<&str>, &str, usize), Fault> {
+    if !body.starts_with("Proc-Type:") {
+        return Ok((None, body, 0));
     }
-    let mut base64 = Zeroizing::new(String::with_capacity(body.len()));
-    for line in body.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
-        if line.is_empty() || line.len() > LINE_MAX {
-            return Err(Side::Private.malformed(format!("a line of the block is empty or over {LINE_MAX} characters")));
+    let malformed = || {
+        let message =
+            "the headers are not those of an encrypted key: Proc-Type: 4,ENCRYPTED, DEK-Info and an empty line";
+        side.malformed(message)
+    };
+    let mut parts = body.splitn(4, '\n');
+    let mut next = || parts.next().map(trimmed).ok_or_else(malformed);
+    let (kind, info, empty) = (next()?, next()?, next()?);
+    let rest = parts.next().ok_or_else(malformed)?;
+    let info = info.strip_prefix("DEK-Info:").ok_or_else(malformed)?;
+    if kind.strip_prefix("Proc-Type:").map(str::trim) != Some("4,ENCRYPTED") || !empty.is_empty() {
+        return Err(malformed());
+    }
+    Ok((Some(info.trim()), rest, 3))
+}
+
+/// The base64 of a block, or of a part of a PPK file.
+pub(super) struct Lines<'a> {
+    pub(super) text: &'a str,
+    /// How many lines of the file come before.
+    pub(super) before: usize,
+    pub(super) side: Side,
+}
+
+impl Lines<'_> {
+    /// The bytes. Every line has something in it and is at most as long as any tool writes; the base64 is padded.
+    pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let fault = |line: usize, what: &str| self.side.malformed(format!("line {} {what}", self.before + line));
+        let mut base64 = Zeroizing::new(String::with_capacity(self.text.len()));
+        for (line, number) in self.text.split('\n').map(trimmed).zip(1..) {
+            if line.is_empty() || line.len() > LINE_MAX {
+                return Err(fault(number, &format!("is empty, or over {LINE_MAX} characters long")));
+            }
+            if !line.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')) {
+                return Err(fault(number, "holds something else than base64"));
+            }
+            base64.push_str(line);
         }
-        base64.push_str(line);
+        let message = "the base64 of the key is wrong: it is cut off, unpadded, or padded in the middle";
+        let bytes = Base64::decode_vec(&base64).map_err(|_| self.side.malformed(message))?;
+        Ok(Zeroizing::new(bytes))
     }
-    let bytes = Base64::decode_vec(&base64).map_err(|_| Side::Private.malformed("the base64 of the block is wrong"))?;
-    Ok(Zeroizing::new(bytes))
 }
 
-const TEXT_MAX: usize = 32 * 1024;
+fn trimmed(line: &str) -> &str {
+    line.strip_suffix('\r').unwrap_or(line)
+}
+
 const LINE_MAX: usize = 76; // the widest that any tool writes (MIME); OpenSSH writes 70, PEM 64

@@ -6,11 +6,13 @@ use zeroize::Zeroizing;
 
 use super::blob::Numbers;
 use super::curve::Curve;
+use super::draft::DsaNumbers;
 use super::fault::Fault;
-use super::pem::{self, Label};
+use super::keyfile::KeyFile;
 use super::public::{Algorithm, PublicKey};
 use super::rsa::RsaNumbers;
-use super::{der, openssh};
+use super::rules::KeyRules;
+use super::{der, dsa};
 use crate::error::Reason;
 use crate::secret::SecretBytes;
 
@@ -27,22 +29,15 @@ pub(super) enum Secret {
     /// The scalar, at the curve's fixed width.
     Ecdsa(Curve, Zeroizing<Vec<u8>>),
     Rsa(Box<RsaNumbers>),
+    /// x, 20 bytes; the group is in the public half.
+    Dsa(Zeroizing<Vec<u8>>),
 }
 
 impl PrivateKey {
-    /// Reads an unencrypted private key file: OpenSSH, PKCS#1, PKCS#8 or SEC1 in PEM, at most 32 KiB. CRLF and a
-    /// missing last line end are taken. Returns the key and its comment, which only OpenSSH files have.
-    ///
+    /// Reads a private key file that is not encrypted, by the rules that every project has: `KeyFile` in one step.
     /// Everything cheap is checked, also that the halves belong together; `prove` is left to the caller.
     pub fn parse(text: &str) -> Result<(Self, String), Fault> {
-        let (label, bytes) = pem::read(text)?;
-        let key = match label {
-            Label::OpenSsh => return openssh::read(&bytes),
-            Label::Pkcs8 => der::read_pkcs8(&bytes),
-            Label::Pkcs1 => der::read_pkcs1(&bytes),
-            Label::Sec1 => der::read_sec1(&bytes),
-        };
-        Ok((key?, String::new()))
+        KeyFile::read(text, KeyRules::default())?.open(None, KeyRules::default())
     }
 
     /// The public half.
@@ -57,16 +52,18 @@ impl PrivateKey {
             Secret::Ed25519(seed) => self.prove_ed25519(seed),
             Secret::Ecdsa(curve, scalar) => self.prove_ecdsa(*curve, scalar),
             Secret::Rsa(numbers) => return numbers.prove(),
+            // y is g^x: that was computed when the key was made of its numbers.
+            Secret::Dsa(_) => Some(()),
         };
         proven.ok_or_else(mismatch)
     }
 
     /// The form that is sealed. Ed25519: the seed, 32 bytes. ECDSA: the scalar, 32, 48 or 66 bytes. RSA: n, e, d, iqmp,
-    /// p, q, each as its length in two big-endian bytes and its big-endian bytes without leading zeros.
+    /// p, q, each as its length in two big-endian bytes and its big-endian bytes without leading zeros. DSA: x, 20 bytes.
     pub fn to_compact(&self) -> SecretBytes {
         match &self.secret {
             Secret::Ed25519(seed) => SecretBytes::copied(&**seed),
-            Secret::Ecdsa(_, scalar) => SecretBytes::copied(scalar),
+            Secret::Ecdsa(_, scalar) | Secret::Dsa(scalar) => SecretBytes::copied(scalar),
             Secret::Rsa(numbers) => numbers.to_compact(),
         }
     }
@@ -76,7 +73,12 @@ impl PrivateKey {
         let key = match (public.algorithm(), public.numbers().ok()?) {
             (Algorithm::Ed25519, _) => Self::of_seed(Zeroizing::new(bytes.try_into().ok()?)).ok()?,
             (_, Numbers::Ecdsa(curve, point)) => Self::of_scalar_and_point(curve, bytes, point, public)?,
-            (Algorithm::Rsa, _) => Self::of_rsa_unchecked(RsaNumbers::from_compact(bytes)?).ok()?,
+            (Algorithm::Rsa, _) => Self::of_rsa(RsaNumbers::from_compact(bytes)?).ok()?,
+            (_, Numbers::Dsa { group, .. }) if bytes.len() == dsa::X_LEN => {
+                let y = group.public(bytes)?;
+                let public = public_of(&Numbers::Dsa { group, y: &y }).ok()?;
+                Self { public, secret: Secret::Dsa(Zeroizing::new(bytes.to_vec())) }
+            }
             _ => return None,
         };
         (key.public == *public).then_some(key)
@@ -110,15 +112,22 @@ impl PrivateKey {
         (pair.public_key().as_ref() == point).then(|| Self { public: public.clone(), secret })
     }
 
-    /// The key of RSA numbers, which are checked first.
+    /// The key of RSA numbers that were checked.
     pub(super) fn of_rsa(numbers: RsaNumbers) -> Result<Self, Fault> {
-        numbers.public().check()?;
-        numbers.check()?;
-        Self::of_rsa_unchecked(numbers)
+        Ok(Self { public: public_of(&numbers.public())?, secret: Secret::Rsa(Box::new(numbers)) })
     }
 
-    fn of_rsa_unchecked(numbers: RsaNumbers) -> Result<Self, Fault> {
-        Ok(Self { public: public_of(&numbers.public())?, secret: Secret::Rsa(Box::new(numbers)) })
+    /// The key of DSA numbers; y, when it was given, must be that of x.
+    pub(super) fn of_dsa(numbers: &DsaNumbers, y: Option<&[u8]>) -> Result<Self, Fault> {
+        let group = numbers.group();
+        // A y that holds where none was given, so that sizes are checked before the power is taken.
+        group.check_sizes(y.unwrap_or(&[2]))?;
+        let public = group.public(&numbers.x).ok_or_else(mismatch)?;
+        if y.is_some_and(|y| y != public) {
+            return Err(mismatch());
+        }
+        let secret = dsa::fixed(&numbers.x).ok_or_else(mismatch)?;
+        Ok(Self { public: public_of(&Numbers::Dsa { group, y: &public })?, secret: Secret::Dsa(secret) })
     }
 
     pub(super) fn secret(&self) -> &Secret {
@@ -130,7 +139,7 @@ impl PrivateKey {
         let fits = match self.public.numbers()? {
             Numbers::Ed25519(point) => given == point,
             Numbers::Ecdsa(curve, point) => given == point || given == compressed(curve, point),
-            Numbers::Rsa { .. } => false,
+            _ => false,
         };
         if fits { Ok(()) } else { Err(mismatch()) }
     }

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::blob::Numbers;
 use super::fault::{Fault, Side};
-use super::line;
+use super::rules::KeyRules;
+use super::text;
 
 /// The algorithm of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,12 @@ pub enum Algorithm {
     Ecdsa,
     /// RSA.
     Rsa,
+    /// DSA: only where a policy allows it.
+    Dsa,
+    /// Ed25519 on a FIDO security key: there is no private half to hold.
+    SkEd25519,
+    /// ECDSA P-256 on a FIDO security key: there is no private half to hold.
+    SkEcdsa,
 }
 
 /// A public key that was checked when it was made.
@@ -28,19 +35,35 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads one OpenSSH public line, such as `ssh-ed25519 AAAA... comment`, and checks its numbers. Blanks around the
-    /// words, CRLF and a missing last line end are taken. Returns the key and its comment.
+    /// Reads one public key as the rules allow it, and checks its numbers as far as that is cheap (`examine` does the
+    /// rest): an OpenSSH line such as `ssh-ed25519 AAAA... comment`, an RFC 4716 block, or a PEM block of PKCS#8 or
+    /// PKCS#1; at most 16 KiB. Blanks around the words of a line, CRLF and a missing last line end are taken. Returns
+    /// the key and its comment.
+    pub fn parse(text: &str, rules: KeyRules) -> Result<(Self, String), Fault> {
+        text::parse(text, rules)
+    }
+
+    /// As `parse`, by the rules that every project has.
     pub fn parse_line(text: &str) -> Result<(Self, String), Fault> {
-        line::parse(text)
+        Self::parse(text, KeyRules::default())
+    }
+
+    /// The checks of its numbers that take milliseconds: for DSA that p and q are prime and the generator is one. Not
+    /// for a thread that others wait on.
+    pub fn examine(&self) -> Result<(), Fault> {
+        match self.numbers()? {
+            Numbers::Dsa { group, y } => group.check(y),
+            _ => Ok(()),
+        }
     }
 
     /// Reads back a blob that was stored from a `PublicKey`. Its form is checked again, its numbers are not.
     pub fn from_stored(blob: Vec<u8>) -> Option<Self> {
-        let (algorithm, bits) = describe(&Numbers::read(&blob, Side::Public).ok()?)?;
+        let (algorithm, bits) = describe(&Numbers::read(&blob, Side::Public, KeyRules::STORED).ok()?)?;
         Some(Self { blob, algorithm, bits })
     }
 
-    /// Of numbers that were checked; `None` when an RSA modulus is too large for any key of ours.
+    /// Of numbers that were checked; `None` when a modulus is too large for any key of ours.
     pub(super) fn of(numbers: &Numbers<'_>) -> Option<Self> {
         let (algorithm, bits) = describe(numbers)?;
         Some(Self { blob: numbers.write(), algorithm, bits })
@@ -48,7 +71,7 @@ impl PublicKey {
 
     /// The numbers in the blob.
     pub(super) fn numbers(&self) -> Result<Numbers<'_>, Fault> {
-        Numbers::read(&self.blob, Side::Public)
+        Numbers::read(&self.blob, Side::Public, KeyRules::STORED)
     }
 
     /// The algorithm.
@@ -106,6 +129,9 @@ fn describe(numbers: &Numbers<'_>) -> Option<(Algorithm, u16)> {
         Numbers::Ed25519(_) => Algorithm::Ed25519,
         Numbers::Ecdsa(..) => Algorithm::Ecdsa,
         Numbers::Rsa { .. } => Algorithm::Rsa,
+        Numbers::Dsa { .. } => Algorithm::Dsa,
+        Numbers::SkEd25519 { .. } => Algorithm::SkEd25519,
+        Numbers::SkEcdsa { .. } => Algorithm::SkEcdsa,
     };
     Some((algorithm, u16::try_from(numbers.bits()).ok()?))
 }

@@ -150,7 +150,7 @@ pub(super) fn int(bytes: &[u8]) -> Int {
     Zeroizing::new(BoxedUint::from_be_slice_vartime(bytes))
 }
 
-fn bytes(number: &Int) -> Secret {
+pub(super) fn bytes(number: &Int) -> Secret {
     let fixed = Zeroizing::new(number.to_be_bytes().into_vec());
     let zeros = fixed.iter().take_while(|&&b| b == 0).count();
     Zeroizing::new(fixed.get(zeros..).unwrap_or_default().to_vec())
@@ -160,7 +160,7 @@ fn product(a: &[u8], b: &[u8]) -> Int {
     Zeroizing::new(int(a).concatenating_mul(&*int(b)))
 }
 
-fn less_one(prime: &[u8]) -> Result<Int, Fault> {
+pub(super) fn less_one(prime: &[u8]) -> Result<Int, Fault> {
     let prime = int(prime);
     if bool::from(prime.is_zero()) {
         return Err(inconsistent("a prime is zero"));
@@ -168,12 +168,12 @@ fn less_one(prime: &[u8]) -> Result<Int, Fault> {
     Ok(Zeroizing::new(prime.wrapping_sub(BoxedUint::one())))
 }
 
-fn modulo(number: &Int, modulus: &Int) -> Result<Int, Fault> {
+pub(super) fn modulo(number: &Int, modulus: &Int) -> Result<Int, Fault> {
     let modulus = modulus.as_nz_vartime().ok_or_else(|| inconsistent("a prime is too small"))?;
     Ok(Zeroizing::new(number.rem(modulus)))
 }
 
-fn is_one(number: &Int) -> bool {
+pub(super) fn is_one(number: &Int) -> bool {
     number.is_one().into()
 }
 

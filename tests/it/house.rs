@@ -18,7 +18,7 @@ use keypairs::service::call::{Call, CallId};
 use keypairs::service::command::{By, Create, Delete, ExportPrivate, Key, List, Manner, NewPair, Repeat, Undelete};
 use keypairs::service::pool::{Pool, PoolLimits};
 use keypairs::service::{Listing, Parts, ProjectRules, Projects, Service, ServiceKeys};
-use keypairs::sshkey::{AwsLcKeyMaker, KeyFormat, KeySpec};
+use keypairs::sshkey::{AwsLcKeyMaker, KeyFormat, KeyRules, KeySpec};
 use keypairs::store::memory::{MemoryStore, Rows};
 use keypairs::store::sled::{SledOptions, SledStore};
 use keypairs::store::{RowMac, Store};
@@ -173,7 +173,7 @@ fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) 
         versions.remove(&current).unwrap()
     };
     let encryption = vec![EncryptionMode::Default, EncryptionMode::Kms];
-    let default = ProjectRules { key_pairs: 500, encryption, min_rsa_bits: 2048 };
+    let default = ProjectRules { key_pairs: 500, encryption, keys: KeyRules::default() };
     let limits = PoolLimits { workers: 2, queue: 64, longest_wait: Duration::from_secs(60) };
     Service::new(Parts {
         store,

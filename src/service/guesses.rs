@@ -1,0 +1,65 @@
+//! How often a project may be wrong about a passphrase: ten times a minute.
+//!
+//! Only wrong ones count. The file is the caller's own, so nothing is kept from whoever guesses elsewhere; what is kept
+//! is this service's time. Gone with the process.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Millis;
+use crate::error::{Error, Reason, Result};
+use crate::model::ProjectId;
+
+/// When each project was wrong, during the last minute. `None` stands for whoever names no project that could be.
+#[derive(Default)]
+pub(super) struct Guesses(Mutex<HashMap<Option<ProjectId>, Vec<Millis>>>);
+
+impl Guesses {
+    /// Refuses, with the time after which it is worth trying again, a project that was wrong too often.
+    pub(super) fn check(&self, project: Option<&ProjectId>, now: Millis) -> Result<()> {
+        let mut wrong = self.lock();
+        let Some(times) = wrong.get_mut(&project.cloned()) else { return Ok(()) };
+        times.retain(|&at| is_recent(at, now));
+        if times.len() < LIMIT {
+            return Ok(());
+        }
+        Err(limited(times.iter().min().copied().unwrap_or(now), now))
+    }
+
+    /// Counts a wrong one. Refused as by `check` when others were wrong meanwhile, so that nobody hears of more wrong
+    /// ones than the limit says.
+    pub(super) fn count(&self, project: Option<&ProjectId>, now: Millis) -> Result<()> {
+        self.check(project, now)?;
+        let mut wrong = self.lock();
+        if wrong.len() >= PROJECTS {
+            wrong.retain(|_, times| times.iter().any(|&at| is_recent(at, now)));
+        }
+        if wrong.len() >= PROJECTS {
+            return Err(limited(now, now)); // whoever makes up so many projects is guessing
+        }
+        wrong.entry(project.cloned()).or_default().push(now);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Option<ProjectId>, Vec<Millis>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The clock can jump back: what lies in the future is not of the last minute either.
+fn is_recent(at: Millis, now: Millis) -> bool {
+    (0..WINDOW).contains(&(now - at))
+}
+
+fn limited(oldest: Millis, now: Millis) -> Error {
+    let wait = Duration::from_millis(u64::try_from(oldest + WINDOW - now).unwrap_or_default());
+    let message = format!("{LIMIT} passphrases were wrong in this project within a minute: try again later");
+    Error::new(Reason::PassphraseRateLimited, message).with_retry_after(wait)
+}
+
+const LIMIT: usize = 10;
+/// Milliseconds.
+const WINDOW: Millis = 60_000;
+/// So many projects are kept apart; they take a few megabytes.
+const PROJECTS: usize = 20_000;

@@ -1,0 +1,124 @@
+//! Reading keys that come in: the step before the use cases ImportPublic and ImportPrivate, whose commands hold checked
+//! keys.
+//!
+//! Promise: what is cheap is done here and now; number work, proofs and key derivations run on the pool, and not at all
+//! when it is full or nobody waits any more. What is wrong with a key is a violation of its field, so that a face can
+//! tell it beside all others; an error is what has nothing to do with the key.
+
+use std::sync::Arc;
+
+use super::call::Call;
+use super::pool::Work;
+use super::{Inner, Service};
+use crate::error::{Reason, Result, Violation};
+use crate::model::ProjectId;
+use crate::secret::SecretText;
+use crate::sshkey::{Algorithm, Effort, Fault, KeyFile, KeyRules, PrivateKey, PublicKey};
+
+/// A checked key with its comment, or what is wrong with it.
+pub type Read<Key> = Result<(Key, String), Violation>;
+
+impl Service {
+    /// Reads a public key by the rules of a project; `None`: by those of all.
+    pub async fn read_public(&self, call: &Call, project: Option<&ProjectId>, text: &str) -> Result<Read<PublicKey>> {
+        let rules = self.projects().rules_or_default(project).keys;
+        let (public, comment) = match PublicKey::parse(text, rules) {
+            Ok(read) => read,
+            Err(fault) => return Ok(Err(violation("public_key", fault))),
+        };
+        let work = match public.algorithm() {
+            Algorithm::Rsa | Algorithm::Dsa => Some(Work::Check(public.bits())),
+            _ => None,
+        };
+        let job = move || check(&public, rules).map(|()| (public, comment));
+        let checked = self.run(call, work, job).await?;
+        Ok(checked.map_err(|fault| violation("public_key", fault)))
+    }
+
+    /// Reads a private key file by the rules of a project, decrypts it, and proves that its halves belong together.
+    /// Errors: `OVERLOADED`, `DEADLINE_EXCEEDED`, `PASSPHRASE_RATE_LIMITED`.
+    pub async fn read_private(
+        &self,
+        call: &Call,
+        project: Option<&ProjectId>,
+        text: &SecretText,
+        passphrase: Option<SecretText>,
+    ) -> Result<Read<PrivateKey>> {
+        let rules = self.projects().rules_or_default(project).keys;
+        let file = match KeyFile::read(text.expose(), rules) {
+            Ok(file) => file,
+            Err(fault) => return Ok(Err(violation("private_key", fault))),
+        };
+        if !file.is_locked() && passphrase.is_some() {
+            let message = "the private key is not encrypted, so the passphrase is not its own: send none";
+            return Ok(Err(Violation::new("passphrase", Reason::PassphraseUnsupported, message)));
+        }
+        let work = match file.effort() {
+            Effort::Little => None,
+            Effort::Numbers(bits) => Some(Work::Prove(bits)),
+            Effort::Derivation => Some(Work::Kdf),
+        };
+        let guess = Guess { inner: Arc::clone(&self.0), project: project.cloned(), counts: file.is_locked() };
+        let job = move || guess.run(|| prove(file.open(passphrase.as_ref(), rules)?, rules));
+        let read = self.run(call, work, job).await??;
+        Ok(read.map_err(|fault| violation("private_key", fault)))
+    }
+
+    /// Here, or on the pool when it is work.
+    async fn run<T: Send + 'static>(
+        &self,
+        call: &Call,
+        work: Option<Work>,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        match work {
+            None => Ok(job()),
+            Some(work) => self.0.parts.pool.run(work, call, job).await,
+        }
+    }
+}
+
+/// One try of a passphrase, which counts when it is wrong.
+struct Guess {
+    inner: Arc<Inner>,
+    project: Option<ProjectId>,
+    counts: bool,
+}
+
+impl Guess {
+    /// Looks at the limit when the work begins, and not before: other wrong ones may have waited in front.
+    fn run<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<Result<T, Fault>> {
+        let (guesses, project) = (&self.inner.guesses, self.project.as_ref());
+        let now = || self.inner.parts.clock.now();
+        if self.counts {
+            guesses.check(project, now())?;
+        }
+        let done = work();
+        if matches!(&done, Err(fault) if fault.reason == Reason::PassphraseWrong) {
+            guesses.count(project, now())?;
+        }
+        Ok(done)
+    }
+}
+
+/// A signature made and verified, then the checks that a public half goes through too.
+fn prove((key, comment): (PrivateKey, String), rules: KeyRules) -> Result<(PrivateKey, String), Fault> {
+    key.prove()?;
+    check(key.public(), rules)?;
+    Ok((key, comment))
+}
+
+/// The checks of a key whose numbers are in order, cheap ones first: this is the place for all of them, for public and
+/// private keys alike. RSA and DSA come here on the pool.
+fn check(public: &PublicKey, _rules: KeyRules) -> Result<(), Fault> {
+    public.examine()
+}
+
+/// What is wrong with a key that came in as `field`: the key, or the passphrase beside it.
+fn violation(field: &str, fault: Fault) -> Violation {
+    let field = match fault.reason {
+        Reason::PassphraseRequired | Reason::PassphraseWrong => "passphrase",
+        _ => field,
+    };
+    Violation::new(field, fault.reason, fault.message)
+}
