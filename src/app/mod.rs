@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod compromised;
 pub mod failure;
 pub mod operator;
 pub mod serve;
@@ -82,6 +83,7 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
         clock,
         entropy,
         projects: projects(config),
+        compromised: compromised::table(config)?,
         retention: Duration::from_secs(u64::from(config.deletion.retention_days) * 24 * 3600),
         keys: ServiceKeys { requests: current(&keyring, "request digests")?, pages: current(&keyring, "page tokens")? },
         tasks: tasks.clone(),
@@ -242,12 +244,15 @@ fn start_pool(limits: PoolLimits, observer: Observer) -> Result<Pool, Failure> {
 
 fn projects(config: &Config) -> Projects {
     let policy = &config.policy;
-    let min_rsa_bits = u16::try_from(policy.min_rsa_bits).unwrap_or(u16::MAX);
-    let keys = |extra: &[KeyTypeAllowed]| KeyRules { min_rsa_bits, dsa: extra.contains(&KeyTypeAllowed::Dsa) };
+    let keys = |bits: Option<u32>, exponent: Option<u32>, extra: Option<&[KeyTypeAllowed]>| KeyRules {
+        min_rsa_bits: u16::try_from(bits.unwrap_or(policy.min_rsa_bits)).unwrap_or(u16::MAX),
+        min_rsa_exponent: exponent.unwrap_or(policy.min_rsa_exponent),
+        dsa: extra.unwrap_or(&policy.allow_key_types).contains(&KeyTypeAllowed::Dsa),
+    };
     let default = ProjectRules {
         key_pairs: config.quota.key_pairs_per_project,
         encryption: vec![crate::model::EncryptionMode::Default, crate::model::EncryptionMode::Kms],
-        keys: keys(&policy.allow_key_types),
+        keys: keys(None, None, None),
     };
     let own = config.projects.iter().map(|(id, project)| {
         let encryption = match project.encryption.is_empty() {
@@ -255,7 +260,7 @@ fn projects(config: &Config) -> Projects {
             false => project.encryption.clone(),
         };
         let key_pairs = project.key_pairs.unwrap_or(default.key_pairs);
-        let keys = keys(project.allow_key_types.as_ref().unwrap_or(&policy.allow_key_types));
+        let keys = keys(project.min_rsa_bits, project.min_rsa_exponent, project.allow_key_types.as_deref());
         (id.as_str().to_owned(), ProjectRules { key_pairs, encryption, keys })
     });
     Projects { own: own.collect(), default }

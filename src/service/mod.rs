@@ -41,7 +41,7 @@ use crate::envelope::Envelope;
 use crate::error::{Error, Result};
 use crate::model::{IdMaker, KeyPair, ProjectId};
 use crate::secret::SecretBytes;
-use crate::sshkey::KeyMaker;
+use crate::sshkey::{CompromisedKeys, KeyMaker};
 use crate::store::Store;
 
 use audit::{Action, Audit};
@@ -75,6 +75,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// What each project may do.
     pub projects: Projects,
+    /// Keys that no project may bring.
+    pub compromised: CompromisedKeys,
     /// How long a deleted pair can come back; zero: not at all.
     pub retention: Duration,
     /// Keys that only this layer uses.

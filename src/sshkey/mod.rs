@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod blob;
+mod compromised;
 mod curve;
 mod dek_info;
 mod der;
@@ -35,6 +36,7 @@ mod text;
 mod weak;
 mod wire;
 
+pub use compromised::{CompromisedKeys, CompromisedList};
 pub use curve::Curve;
 pub use fault::Fault;
 pub use format::{KeyFormat, check_format};
