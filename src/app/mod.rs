@@ -26,7 +26,7 @@ use crate::secret::SecretBytes;
 use crate::service::audit::LogAudit;
 use crate::service::backup::BackupKeys;
 use crate::service::pool::{Observer, Pool, PoolLimits, Work};
-use crate::service::{Parts, ProjectRules, Projects, Service, ServiceKeys};
+use crate::service::{Alarm, OnAlarm, Parts, ProjectRules, Projects, Service, ServiceKeys};
 use crate::sshkey::{AwsLcKeyMaker, KeyRules};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::{Fatal, OnFatal, SledOptions, SledStore};
@@ -74,7 +74,7 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
         store: Arc::clone(&store),
         envelope: Envelope::new(vec![("keyring".to_owned(), Arc::clone(&keyring) as _)], Arc::clone(&entropy)),
         maker: Arc::new(AwsLcKeyMaker::new(Arc::clone(&entropy))),
-        rsa: rsa_pool(config, metrics)?,
+        rsa: rsa_pool(config, Arc::clone(&metrics))?,
         pool: start_pool(
             PoolLimits { workers: PROOFS, queue: QUEUE, longest_wait: config.limits.rsa_queue_wait },
             Arc::new(|_, _, _| ()),
@@ -84,6 +84,7 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
         entropy,
         projects: projects(config),
         compromised: compromised::table(config)?,
+        alarm: on_alarm(Arc::clone(&metrics)),
         retention: Duration::from_secs(u64::from(config.deletion.retention_days) * 24 * 3600),
         keys: ServiceKeys { requests: current(&keyring, "request digests")?, pages: current(&keyring, "page tokens")? },
         tasks: tasks.clone(),
@@ -236,6 +237,24 @@ fn rsa_pool(config: &Config, metrics: Arc<Metrics>) -> Result<Pool, Failure> {
         }
     });
     start_pool(limits, observer)
+}
+
+/// An alarm is a log line that says all, and a number that says when to look.
+fn on_alarm(metrics: Arc<Metrics>) -> OnAlarm {
+    Arc::new(move |alarm| match alarm {
+        Alarm::SharedPrime { new: (project, id), old: (old_project, old_id) } => {
+            metrics.shared_prime();
+            tracing::error!(
+                %project, %id, %old_project, %old_id,
+                "two stored RSA keys share a prime: everybody who has both public keys can compute both private keys; \
+                 have both replaced"
+            );
+        }
+        Alarm::Unsearched(keys) => {
+            metrics.shared_prime_unsearched(keys);
+            tracing::warn!(keys, "RSA keys came in faster than they can be searched for shared primes: not searched");
+        }
+    })
 }
 
 fn start_pool(limits: PoolLimits, observer: Observer) -> Result<Pool, Failure> {

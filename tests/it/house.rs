@@ -177,6 +177,7 @@ fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) 
     let limits = PoolLimits { workers: 2, queue: 64, longest_wait: Duration::from_secs(60) };
     Service::new(Parts {
         compromised: CompromisedKeys::default(),
+        alarm: Arc::new(|_| ()),
         store,
         envelope: Envelope::new(vec![("keyring".to_owned(), keyring.clone() as _)], entropy.clone()),
         maker: Arc::new(AwsLcKeyMaker::new(entropy.clone())),
