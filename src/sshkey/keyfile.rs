@@ -15,7 +15,7 @@ pub struct KeyFile(pub(super) Form);
 /// What a frame holds.
 pub(super) enum Form {
     /// The numbers of a key, unchecked.
-    Plain(Draft),
+    Plain(Box<Draft>),
     /// An encrypted section.
     Locked(Box<Locked>),
 }
@@ -52,7 +52,7 @@ impl KeyFile {
             "ENCRYPTED PRIVATE KEY" => return pbes2::read(&block.bytes, rules).map(|locked| Self(locked.into())),
             label => of_label(label, &block.bytes, rules)?,
         };
-        Ok(Self(Form::Plain(draft)))
+        Ok(Self(draft.into()))
     }
 
     /// Whether it needs a passphrase.
@@ -89,6 +89,12 @@ pub(super) fn of_label(label: &str, bytes: &[u8], rules: KeyRules) -> Result<Dra
         "DSA PRIVATE KEY" if rules.dsa => der::read_dsa(bytes),
         "DSA PRIVATE KEY" => Err(weak_dsa()),
         _ => Err(Side::Private.malformed("the block does not hold a private key: its BEGIN line names something else")),
+    }
+}
+
+impl From<Draft> for Form {
+    fn from(draft: Draft) -> Self {
+        Self::Plain(Box::new(draft))
     }
 }
 

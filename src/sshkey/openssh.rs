@@ -52,7 +52,7 @@ pub(super) fn read(bytes: &[u8], rules: KeyRules) -> Result<Form, Fault> {
             return Err(malformed("the file names a key derivation but no cipher"));
         }
         reader.finish()?;
-        return draft(section, public, NO_CIPHER_BLOCK, rules).map(Form::Plain);
+        return draft(section, public, NO_CIPHER_BLOCK, rules).map(Form::from);
     }
     let cipher = CIPHERS.into_iter().find(|known| known.as_str().as_bytes() == cipher).ok_or_else(|| {
         unsupported_cipher(

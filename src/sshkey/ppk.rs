@@ -93,7 +93,7 @@ pub(super) fn read(text: &str, rules: KeyRules) -> Result<Form, Fault> {
     let frame = Frame { algorithm: algorithm.to_owned(), encryption, comment: comment_text, public, private, mac };
     if encryption == NONE {
         frame.check_mac(version, MacKey::of_nothing(version))?;
-        return frame.draft(&frame.private, rules).map(Form::Plain);
+        return frame.draft(&frame.private, rules).map(Form::from);
     }
     if frame.private.is_empty() || !frame.private.len().is_multiple_of(BLOCK) {
         return Err(Side::Private.malformed("the encrypted part is not a number of whole cipher blocks"));

@@ -14,14 +14,13 @@ pub(super) fn parse(text: &str, rules: KeyRules) -> Result<(PublicKey, String), 
         let message = format!("the public key text has {} bytes: at most {TEXT_MAX} are taken", text.len());
         return Err(Side::Public.too_large(message));
     }
-    let start = text.trim_start_matches([' ', '\t', '\r', '\n']);
-    if start.starts_with("-----") {
-        return spki::parse(text, rules);
+    // Wherever it stands: text around a block is refused by the block's own reader, in its own words.
+    let is_block = |start: &str| text.lines().any(|line| line.trim_start().starts_with(start));
+    match (is_block("-----BEGIN "), is_block("---- BEGIN ")) {
+        (true, _) => spki::parse(text, rules),
+        (false, true) => rfc4716::parse(text, rules),
+        (false, false) => line::parse(text, rules),
     }
-    if start.starts_with("----") {
-        return rfc4716::parse(text, rules);
-    }
-    line::parse(text, rules)
 }
 
 /// The key of a blob whose numbers are checked here.

@@ -19,6 +19,7 @@ mod flipped_bits;
 mod frames;
 mod house;
 mod integrity;
+mod key_corpus;
 mod keyring;
 mod kpe1_vectors;
 mod layers;
