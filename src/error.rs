@@ -287,7 +287,7 @@ reasons! {
     InvalidArgument WeakRsaSize = "WEAK_RSA_SIZE",
     /// The RSA modulus is over 8192 bits.
     InvalidArgument RsaTooLarge = "RSA_TOO_LARGE",
-    /// The RSA public exponent is even, below 65537 or over 2^32.
+    /// The RSA public exponent is even, below 65537 (or what the policy says) or over 2^32.
     InvalidArgument RsaBadExponent = "RSA_BAD_EXPONENT",
     /// The point is not an uncompressed point of its curve.
     InvalidArgument EcPointInvalid = "EC_POINT_INVALID",

@@ -107,12 +107,11 @@ impl Guess {
     }
 }
 
-/// The checks that a public half goes through too, which tell better what is wrong than a signature that cannot be
-/// made; then that signature, verified.
+/// A signature made and verified, then the checks that a public half goes through too.
 fn prove(inner: &Inner, (key, comment): (PrivateKey, String)) -> Result<(PrivateKey, String), Fault> {
+    key.prove()?;
     key.examine()?;
     refuse_compromised(inner, key.public())?;
-    key.prove()?;
     Ok((key, comment))
 }
 

@@ -46,7 +46,7 @@ impl PrivateKey {
     }
 
     /// The checks that the public half of a weak key does not pass (`PublicKey::examine`), cheaper here where the
-    /// factors of an RSA modulus are known. Some milliseconds.
+    /// factors of an RSA modulus are known and `prove` has found them prime. Some milliseconds.
     pub fn examine(&self) -> Result<(), Fault> {
         match &self.secret {
             Secret::Rsa(numbers) => numbers.examine(),

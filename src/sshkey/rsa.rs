@@ -41,8 +41,8 @@ impl RsaNumbers {
         Numbers::Rsa { n: &self.n, e: &self.e }
     }
 
-    /// Refuses numbers that do not belong together. n and e were checked before. Of a modulus that has no such factors
-    /// it is told whether it is a weak one: that is what must be heard first. That p and q are prime is left to `prove`.
+    /// Refuses numbers that do not belong together. n and e were checked before. Where there are no two such
+    /// factors, or one is tiny, it is told whether the modulus is a weak one: that is what must be heard first. That p and q are prime is left to `prove`.
     pub(super) fn check(&self) -> Result<(), Fault> {
         // First: with e bounded no d below n^0.3 is an inverse, and whoever sends one must hear what is wrong with it.
         self.check_d()?;
@@ -52,6 +52,9 @@ impl RsaNumbers {
         if !self.has_factors() || *self.p == self.n || *self.q == self.n {
             weak::check(&self.n, false)?;
             return Err(inconsistent("p * q is not n, or one of them is 1"));
+        }
+        if bits(&self.p).min(bits(&self.q)) <= SMALL_BITS {
+            weak::check(&self.n, true)?; // where the equations below mean little
         }
         let (p1, q1) = (less_one(&self.p)?, less_one(&self.q)?);
         let ed = product(&self.e, &self.d);
@@ -186,4 +189,6 @@ pub(super) fn is_one(number: &Int) -> bool {
     number.is_one().into()
 }
 
+/// What trial division finds has no more bits: 65537.
+const SMALL_BITS: usize = 17;
 const PROOF: &[u8] = b"keypairs: proof that both halves belong together";

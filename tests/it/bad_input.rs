@@ -149,23 +149,21 @@ fn placement(provider: &str) -> pb::PlacementSpec {
 const CONFIG: &str = "[projects.full]\nkey_pairs = 1\n";
 
 /// The rows that hold before there are clouds, passphrases and other formats.
-const REQUIRED: [std::ops::RangeInclusive<u16>; 18] = [
+const REQUIRED: [std::ops::RangeInclusive<u16>; 16] = [
     1..=2,
     10..=24,
     26..=27,
     29..=51,
     53..=54,
-    57..=64,
-    74..=78,
-    83..=102,
-    104..=104,
+    56..=69,
+    73..=80,
+    83..=104,
     110..=112,
     114..=115,
     117..=118,
     121..=121,
     52..=52,
-    55..=56,
-    103..=103,
+    55..=55,
     107..=107,
     113..=113,
 ];

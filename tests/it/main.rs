@@ -34,4 +34,5 @@ mod server;
 mod service;
 mod sshkey;
 mod telemetry;
+mod weak_keys;
 mod wire;

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use keypairs::sshkey::{CHECKS, Curve, Fault, KeySpec, PublicKey, SharedPrimes};
+use keypairs::sshkey::{CHECKS, Curve, Fault, KeySpec, PrivateKey, PublicKey, SharedPrimes};
 
 use super::craft::{E, N, P, Q, Rsa, rsa_line};
 use super::make;
-use super::weak_table::rows;
+use super::weak_table::{private_rows, rows};
 
 #[test]
 fn every_weak_key_is_refused() {
@@ -19,9 +19,22 @@ fn every_weak_key_is_refused() {
 }
 
 #[test]
+fn every_weak_private_key_is_refused() {
+    for (row, what, text, reason) in private_rows() {
+        let done = PrivateKey::parse(&text).and_then(|(key, _)| key.prove().and_then(|()| key.examine()));
+        match done {
+            Err(fault) => assert_eq!(fault.reason, reason, "row {row}, {what}: {fault}"),
+            Ok(()) => panic!("row {row}, {what}: was taken"),
+        }
+    }
+}
+
+#[test]
 fn sound_keys_are_taken() {
     for spec in [KeySpec::Ed25519, KeySpec::Ecdsa(Curve::P256), KeySpec::Rsa(3072), KeySpec::Rsa(4096)] {
-        examined(&make(spec).public().line("")).unwrap();
+        let key = make(spec);
+        examined(&key.public().line("")).unwrap();
+        key.examine().unwrap();
     }
     for _ in 0..20 {
         examined(&make(KeySpec::Rsa(2048)).public().line("")).unwrap();
@@ -89,6 +102,5 @@ fn no_check_takes_long() {
 }
 
 fn examined(text: &str) -> Result<(), Fault> {
-    let (key, _) = PublicKey::parse_line(text)?;
-    CHECKS.iter().try_for_each(|check| check.run(&key))
+    PublicKey::parse_line(text).and_then(|(key, _)| key.examine())
 }

@@ -7,13 +7,39 @@ use crypto_bigint::{BoxedUint, ConcatenatingMul, Resize};
 use keypairs::error::Reason::*;
 use keypairs::sshkey::KeySpec;
 
-use super::craft::{P, Q, Rsa, line, rsa_line, strings};
+use super::craft::{E, N, P, Q, Rsa, line, rsa_line, strings};
 use super::make;
+use super::private_table::{inverse, less_one, product};
 use super::public_table::BadKey;
 
 /// Every public key that is weak.
 pub fn rows() -> Vec<BadKey> {
     [factors(), close(), roca(), patterns(), edwards()].concat()
+}
+
+/// Private keys whose every equation holds, and whose public halves are weak.
+pub fn private_rows() -> Vec<BadKey> {
+    let key = Rsa::of(&make(KeySpec::Rsa(2048)));
+    let row = |what, p: Vec<u8>, q: Vec<u8>, reason| {
+        let d = inverse(&key.0[E], &product(&less_one(&p), &less_one(&q)));
+        let iqmp = inverse(&q, &p);
+        (103, what, Rsa([product(&p, &q), key.0[E].clone(), d, iqmp, p, q]).file().text(), reason)
+    };
+    let random = int(&Rsa::of(&make(KeySpec::Rsa(4096))).0[P]);
+    let mut rows = Vec::new();
+    // A cofactor need not be prime to be found. It is odd.
+    for (what, p) in [("a factor of 3", 3_u64), ("a factor of 65521", 65_521)] {
+        let mut q = of_bits(2048, &random, p).wrapping_div(BoxedUint::from(p).as_nz_vartime().unwrap());
+        q = q.wrapping_sub(BoxedUint::from(1 - (q.as_words()[0] & 1)).resize(q.bits_precision()));
+        if bool::from(q.rem_vartime(BoxedUint::from(p).as_nz_vartime().unwrap()).is_zero()) {
+            q = q.wrapping_sub(BoxedUint::from(2_u64).resize(q.bits_precision())); // so that the coefficient exists
+        }
+        rows.push(row(what, p.to_be_bytes()[if p < 256 { 7 } else { 6 }..].to_vec(), bytes_of(&q), RsaSmallFactor));
+    }
+    let prime = random.to_be_bytes().into_vec();
+    let whole = key.with(N, prime.clone()).with(P, vec![1]).with(Q, prime);
+    rows.push((103, "a prime modulus", whole.file().text(), RsaNotComposite));
+    rows
 }
 
 fn factors() -> Vec<BadKey> {
@@ -126,6 +152,10 @@ fn edwards() -> Vec<BadKey> {
         (row, what, line("ssh-ed25519", &strings(&[b"ssh-ed25519", &point])), Ed25519PointInvalid)
     })
     .to_vec()
+}
+
+fn bytes_of(number: &BoxedUint) -> Vec<u8> {
+    number.to_be_bytes_trimmed_vartime().into_vec()
 }
 
 fn rsa(n: &BoxedUint) -> String {
