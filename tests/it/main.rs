@@ -36,3 +36,4 @@ mod sshkey;
 mod telemetry;
 mod weak_keys;
 mod wire;
+mod wycheproof_vectors;
