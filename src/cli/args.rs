@@ -165,7 +165,7 @@ pub struct Create {
 pub struct ImportPublic {
     #[command(flatten)]
     pub(super) described: Described,
-    /// File with one OpenSSH public key; "-" is stdin
+    /// File with one public key: OpenSSH line, RFC 4716 or PEM; "-" is stdin
     pub(super) file: PathBuf,
 }
 

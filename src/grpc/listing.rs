@@ -78,7 +78,7 @@ fn filter(faults: &mut Faults, asked: pb::ListFilter, show_deleted: bool) -> Fil
     Filter {
         name_prefix: asked.name_prefix,
         fingerprint,
-        algorithm: algorithm(faults, asked.key_type),
+        algorithm: chosen(faults, "filter.key_type", algorithm(asked.key_type)),
         provider: set(asked.provider),
         private_key_state: chosen(faults, "filter.private_key_state", private_key_state(asked.private_key_state)),
         labels: asked.labels,
@@ -98,20 +98,16 @@ fn chosen<T>(faults: &mut Faults, field: &str, value: Chosen<T>) -> Option<T> {
     faults.take(value.map_err(|()| Violation::new(field, Reason::FilterInvalid, "is not one of the enum's values")))?
 }
 
-fn algorithm(faults: &mut Faults, value: i32) -> Option<Algorithm> {
+fn algorithm(value: i32) -> Chosen<Algorithm> {
     match pb::KeyType::try_from(value) {
-        Ok(pb::KeyType::Unspecified) => None,
-        Ok(pb::KeyType::Ed25519) => Some(Algorithm::Ed25519),
-        Ok(pb::KeyType::Ecdsa) => Some(Algorithm::Ecdsa),
-        Ok(pb::KeyType::Rsa) => Some(Algorithm::Rsa),
-        Ok(pb::KeyType::Dsa) => Some(Algorithm::Dsa),
-        Ok(pb::KeyType::SkEd25519) => Some(Algorithm::SkEd25519),
-        Ok(pb::KeyType::SkEcdsa) => Some(Algorithm::SkEcdsa),
-        Err(_) => {
-            let message = "is not one of the enum's values";
-            faults.add(Violation::new("filter.key_type", Reason::FilterInvalid, message));
-            None
-        }
+        Ok(pb::KeyType::Unspecified) => Ok(None),
+        Ok(pb::KeyType::Ed25519) => Ok(Some(Algorithm::Ed25519)),
+        Ok(pb::KeyType::Ecdsa) => Ok(Some(Algorithm::Ecdsa)),
+        Ok(pb::KeyType::Rsa) => Ok(Some(Algorithm::Rsa)),
+        Ok(pb::KeyType::Dsa) => Ok(Some(Algorithm::Dsa)),
+        Ok(pb::KeyType::SkEd25519) => Ok(Some(Algorithm::SkEd25519)),
+        Ok(pb::KeyType::SkEcdsa) => Ok(Some(Algorithm::SkEcdsa)),
+        Err(_) => Err(()),
     }
 }
 

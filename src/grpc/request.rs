@@ -17,7 +17,7 @@ use crate::service::command::{
     Undelete, Update,
 };
 use crate::service::{ProjectRules, Projects, Read, Service, unfit_format};
-use crate::sshkey::{Algorithm, Curve, KeyFormat, KeySpec, check_format};
+use crate::sshkey::{Curve, KeyFormat, KeySpec, check_format};
 
 /// SHA-256 of a whole request: what a request id stands for.
 pub(super) type Digest = [u8; 32];
@@ -219,14 +219,6 @@ pub(super) fn export_private(mut request: pb::ExportPrivateRequest) -> Result<Ex
     let key = key(&mut faults, &request.project_id, by);
     let format = format(&mut faults, "format", request.format);
     let passphrase = passphrase(take(&mut request.passphrase));
-    // What every type of key refuses alike is an invalid argument; the rest is found out when the pair is known.
-    let refusal = |algorithm| check_format(algorithm, format?, passphrase.is_some()).err();
-    if let [Some(one), Some(two), Some(fault)] = [Algorithm::Ed25519, Algorithm::Ecdsa, Algorithm::Rsa].map(refusal)
-        && one.reason == two.reason
-        && two.reason == fault.reason
-    {
-        faults.add(unfit_format("format", fault));
-    }
     let reason = take(&mut request.reason);
     if reason.chars().count() > 256 || reason.chars().any(char::is_control) {
         let message = "must have at most 256 code points and no control characters";

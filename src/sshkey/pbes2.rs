@@ -2,13 +2,13 @@
 //!
 //! Read here and not by the pkcs5 crate: each flaw has its own reason, salts have any size, and keys are wiped.
 
-use hmac::EagerHash;
-use pbkdf2::pbkdf2_hmac;
+use std::num::NonZeroU32;
+
+use aws_lc_rs::pbkdf2::{self, PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA384, PBKDF2_HMAC_SHA512};
 use pkcs8::der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef, UintRef};
 use pkcs8::der::{self, Decode, Encode, Reader, SliceReader, Tag};
 use pkcs8::spki::AlgorithmIdentifierRef;
-use sha1::Sha1;
-use sha2::{Sha224, Sha256, Sha384, Sha512};
+use sha2::Sha224;
 use ssh_cipher::Cipher;
 use zeroize::Zeroizing;
 
@@ -28,7 +28,7 @@ pub(super) struct Locked {
 }
 
 enum Kdf {
-    Pbkdf2 { prf: Prf, salt: Vec<u8>, rounds: u32 },
+    Pbkdf2 { prf: Prf, salt: Vec<u8>, rounds: NonZeroU32 },
     Scrypt { salt: Vec<u8>, params: scrypt::Params },
 }
 
@@ -55,8 +55,8 @@ pub(super) fn read(bytes: &[u8], _rules: KeyRules) -> Result<lock::Locked, Fault
         return Err(Side::Private.malformed("the encrypted part is not a number of whole cipher blocks"));
     }
     let kdf = match kdf.oid {
-        PBKDF2 => pbkdf2(kdf.parameters, cipher)?,
-        SCRYPT => scrypt(kdf.parameters, cipher)?,
+        PBKDF2 => read_pbkdf2(kdf.parameters, cipher)?,
+        SCRYPT => read_scrypt(kdf.parameters, cipher)?,
         _ => return Err(unsupported_cipher("the key derivation of the file is neither PBKDF2 nor scrypt")),
     };
     Ok(lock::Locked::Pbes2(Locked { kdf, cipher, iv: iv.to_vec(), bytes: encrypted.to_vec() }))
@@ -89,7 +89,7 @@ fn cipher(scheme: AlgorithmIdentifierRef<'_>) -> Result<(Cipher, &[u8]), Fault> 
 }
 
 /// PBKDF2-params (RFC 8018 appendix A.2).
-fn pbkdf2(parameters: Option<AnyRef<'_>>, cipher: Cipher) -> Result<Kdf, Fault> {
+fn read_pbkdf2(parameters: Option<AnyRef<'_>>, cipher: Cipher) -> Result<Kdf, Fault> {
     let read = |any: AnyRef<'_>| {
         any.sequence(|reader| {
             let salt = <&OctetStringRef>::decode(reader)?.as_bytes().to_vec();
@@ -108,14 +108,12 @@ fn pbkdf2(parameters: Option<AnyRef<'_>>, cipher: Cipher) -> Result<Kdf, Fault> 
     if rounds > u64::from(PBKDF2_MAX) {
         return Err(kdf_too_costly(format!("PBKDF2 of the file has {rounds} rounds: at most {PBKDF2_MAX} are taken")));
     }
-    match u32::try_from(rounds) {
-        Ok(rounds @ 1..) => Ok(Kdf::Pbkdf2 { prf, salt, rounds }),
-        _ => Err(malformed()),
-    }
+    let rounds = u32::try_from(rounds).ok().and_then(NonZeroU32::new).ok_or_else(malformed)?;
+    Ok(Kdf::Pbkdf2 { prf, salt, rounds })
 }
 
 /// scrypt-params (RFC 7914 section 7).
-fn scrypt(parameters: Option<AnyRef<'_>>, cipher: Cipher) -> Result<Kdf, Fault> {
+fn read_scrypt(parameters: Option<AnyRef<'_>>, cipher: Cipher) -> Result<Kdf, Fault> {
     let read = |any: AnyRef<'_>| {
         any.sequence(|reader| {
             let salt = <&OctetStringRef>::decode(reader)?.as_bytes().to_vec();
@@ -165,14 +163,18 @@ impl Kdf {
         let mut key = Zeroizing::new(vec![0; len]);
         match self {
             Self::Pbkdf2 { prf, salt, rounds } => {
-                let derive = match prf {
-                    Prf::Sha1 => pbkdf2_with::<Sha1>,
-                    Prf::Sha224 => pbkdf2_with::<Sha224>,
-                    Prf::Sha256 => pbkdf2_with::<Sha256>,
-                    Prf::Sha384 => pbkdf2_with::<Sha384>,
-                    Prf::Sha512 => pbkdf2_with::<Sha512>,
+                let hash = match prf {
+                    // The one that aws-lc-rs has not.
+                    Prf::Sha224 => {
+                        ::pbkdf2::pbkdf2_hmac::<Sha224>(passphrase, salt, rounds.get(), &mut key);
+                        return Ok(key);
+                    }
+                    Prf::Sha1 => PBKDF2_HMAC_SHA1,
+                    Prf::Sha256 => PBKDF2_HMAC_SHA256,
+                    Prf::Sha384 => PBKDF2_HMAC_SHA384,
+                    Prf::Sha512 => PBKDF2_HMAC_SHA512,
                 };
-                derive(passphrase, salt, *rounds, &mut key);
+                pbkdf2::derive(hash, *rounds, salt, passphrase, &mut key);
             }
             Self::Scrypt { salt, params } => scrypt::scrypt(passphrase, salt, params, &mut key)
                 .map_err(|_| Fault::internal("scrypt refuses bounds that were checked"))?,
@@ -195,7 +197,7 @@ pub(super) fn write(document: &[u8], passphrase: &[u8], entropy: &dyn Entropy) -
 fn frame(salt: &[u8], iv: &[u8], encrypted: &[u8]) -> der::Result<Vec<u8>> {
     let octets = |bytes| OctetStringRef::new(bytes).and_then(|octets| octets.to_der());
     let prf = sequence(&[HMAC_SHA256.to_der()?, AnyRef::NULL.to_der()?])?;
-    let kdf = sequence(&[PBKDF2.to_der()?, sequence(&[octets(salt)?, PBKDF2_ROUNDS.to_der()?, prf])?])?;
+    let kdf = sequence(&[PBKDF2.to_der()?, sequence(&[octets(salt)?, PBKDF2_ROUNDS.get().to_der()?, prf])?])?;
     let encryption = sequence(&[AES_256_CBC.to_der()?, octets(iv)?])?;
     let scheme = sequence(&[PBES2.to_der()?, sequence(&[kdf, encryption])?])?;
     sequence(&[scheme, octets(encrypted)?])
@@ -203,13 +205,6 @@ fn frame(salt: &[u8], iv: &[u8], encrypted: &[u8]) -> der::Result<Vec<u8>> {
 
 fn sequence(parts: &[Vec<u8>]) -> der::Result<Vec<u8>> {
     AnyRef::new(Tag::Sequence, &parts.concat())?.to_der()
-}
-
-fn pbkdf2_with<H>(passphrase: &[u8], salt: &[u8], rounds: u32, out: &mut [u8])
-where
-    H: EagerHash<Core: Sync>,
-{
-    pbkdf2_hmac::<H>(passphrase, salt, rounds, out);
 }
 
 fn key_len(cipher: Cipher) -> usize {
@@ -227,7 +222,7 @@ fn malformed() -> Fault {
 }
 
 /// OWASP's figure of 2023 for PBKDF2 with HMAC-SHA-256.
-const PBKDF2_ROUNDS: u32 = 600_000;
+const PBKDF2_ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).unwrap();
 const PBKDF2_MAX: u32 = 1_000_000;
 const SCRYPT_MEMORY: u64 = 64 << 20;
 const SCRYPT_SIDE: u64 = 4 << 20;

@@ -169,10 +169,16 @@ impl Cage {
                 1 => (KeySpec::Rsa(2048), KeyFormat::Pkcs8),
                 2 => (KeySpec::Rsa(3072), KeyFormat::OpenSsh),
                 3..40 => (KeySpec::Ecdsa([Curve::P256, Curve::P384, Curve::P521][number % 3]), EC[number % 2]),
-                _ => (KeySpec::Ed25519, [KeyFormat::OpenSsh, KeyFormat::Pkcs8][number % 2]),
+                _ => (KeySpec::Ed25519, [KeyFormat::OpenSsh, KeyFormat::Pkcs8, KeyFormat::Ppk][number % 3]),
             };
             let text = secrets::make(spec, format);
             let name = format!("brought-{number}");
+            // Some come encrypted, in whatever format takes that, and first with a wrong passphrase.
+            let lock = passphrase(number + 1).filter(|_| number % 70 == 69);
+            if let Some(lock) = lock {
+                self.bring_locked(&name, &text, lock).await;
+                continue;
+            }
             if number % 10 < 2 {
                 self.bring_wrongly(&name, &text, passphrase(10).unwrap()).await;
             }
@@ -188,6 +194,19 @@ impl Cage {
                 self.seen.error("import: key known", answer);
             }
         }
+    }
+
+    async fn bring_locked(&mut self, name: &str, text: &str, lock: String) {
+        let format = [KeyFormat::OpenSsh, KeyFormat::Pkcs8, KeyFormat::Ppk][self.canaries.len() % 3];
+        let file = secrets::locked(text, format, &lock);
+        let mut request = wire::import(name, &file);
+        self.seen.error("no passphrase", self.client.import_private(request.clone()).await);
+        request.passphrase = format!("wrong{lock}");
+        self.seen.error("wrong passphrase", self.client.import_private(request.clone()).await);
+        request.passphrase.clone_from(&lock);
+        let pair = self.client.import_private(request).await.unwrap().into_inner().key_pair.unwrap();
+        self.seen.put("import answer", pair.encode_to_vec());
+        self.canaries.push(Canary::of(&pair.id, text, Some(lock)));
     }
 
     /// The right key in a wrong request.

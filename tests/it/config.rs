@@ -80,7 +80,7 @@ fn environment_reaches_every_depth() {
 }
 
 /// What is wrong, where it stands, which key it names, and a part of its message.
-const FAULTS: [(&str, (usize, usize), &str, &str); 36] = [
+const FAULTS: [(&str, (usize, usize), &str, &str); 37] = [
     ("[server]\nlisten = \"here\"", (2, 1), "server.listen", "\"here\" is not IP:PORT"),
     ("[server]\nlisten = 50051", (2, 1), "server.listen", "must be text, not a number"),
     ("[server]\nlisten = \"\"", (2, 1), "server.listen", "is empty"),
@@ -109,7 +109,8 @@ const FAULTS: [(&str, (usize, usize), &str, &str); 36] = [
     ("[projects.a]\nencryption = [7]", (2, 1), "projects.a.encryption", "must be text"),
     ("[deletion]\nretention_days = 4000", (2, 1), "deletion.retention_days", "from 0 to 3650"),
     ("[policy]\nmin_rsa_bits = 1024", (2, 1), "policy.min_rsa_bits", "from 2048 to 8192"),
-    ("[policy]\nallow_key_types = [\"dsa\"]", (2, 1), "policy.allow_key_types", "not built yet"),
+    ("[policy]\nallow_key_types = [\"rsa1\"]", (2, 1), "policy.allow_key_types", "that is not \"dsa\""),
+    ("[projects.p]\nallow_key_types = [\"DSA\"]", (2, 1), "projects.p.allow_key_types", "that is not \"dsa\""),
     ("[limits]\ndeadline_seconds = 61", (2, 1), "limits.deadline_seconds", "which is 60"),
     ("[log]\nlevel = \"inof\"", (2, 1), "log.level", "\"inof\" is not a level"),
     ("[log]\nformat = \"xml\"", (2, 1), "log.format", "auto, json, pretty"),

@@ -1,6 +1,7 @@
 //! The contract, rule by rule, over the wire: what callers may rely on.
 
 mod calls;
+mod costs;
 mod deletion;
 mod encryption;
 mod ensure;

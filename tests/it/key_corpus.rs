@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use keypairs::clock::OsEntropy;
 use keypairs::secret::SecretText;
-use keypairs::sshkey::{KeyFile, KeyFormat, KeyRules, PrivateKey, PublicKey, check_format};
+use keypairs::sshkey::{Effort, KeyFile, KeyFormat, KeyRules, PrivateKey, PublicKey, check_format};
+use proptest::prelude::*;
 
 /// One line of cases.tsv.
 pub struct Case {
@@ -75,6 +76,32 @@ fn every_key_survives_every_format() {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A character changed, and the end cut off: nothing panics, and no frame costs more than it may.
+    #[test]
+    fn no_damaged_file_panics(case in prop::sample::select(small_files()), at: prop::sample::Index, c: char, cut: prop::sample::Index) {
+        let (is_public, text) = case;
+        let mut chars: Vec<char> = text.chars().collect();
+        let at = at.index(chars.len());
+        chars[at] = c;
+        chars.truncate(cut.index(3 * chars.len()));
+        let text: String = chars.into_iter().collect();
+        let rules = KeyRules { dsa: true, ..KeyRules::default() };
+        if is_public {
+            let _ = PublicKey::parse(&text, rules);
+        } else if let Ok(file) = KeyFile::read(&text, rules) && file.effort() == Effort::Little {
+            let _ = file.open(None, rules);
+        }
+    }
+}
+
+fn small_files() -> Vec<(bool, String)> {
+    let small = |case: &Case| (1..4096).contains(&case.text.len());
+    cases().into_iter().filter(small).map(|case| (case.is_public, case.text)).collect()
 }
 
 /// All lines of the table.

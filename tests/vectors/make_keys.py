@@ -11,6 +11,7 @@ the table of bad inputs ("-": none), answer: the SHA256 fingerprint that ssh-key
 """
 
 import base64
+import hashlib
 import re
 import struct
 import subprocess
@@ -47,6 +48,8 @@ def main():
         of_openssl(work, name, key)
         of_puttygen(work, name, key)
         public_forms(work, name, key)
+    at_the_bounds(work, keys)
+    oddities(work, keys)
     security_keys()
     texts_of_public_keys(keys)
     blobs_of_public_keys()
@@ -196,6 +199,64 @@ def public_forms(work, name, key):
             add(f"refused-{form}-dsa.pub", text, "WEAK_DSA", "public", row=56)
         for form in ("openssh-dsa", "keygen-pem-dsa", "openssl-pkcs8-dsa", "ppk3-dsa"):
             add(f"refused-{form}", (OUT / form).read_bytes(), "WEAK_DSA", row=103)
+
+
+def at_the_bounds(work, keys):
+    """The most that a derivation may cost."""
+    key = keys["ed25519"]
+    text = again(key, "-N", PASSPHRASE, "-a", 64)
+    add("most-bcrypt-64-rounds", text, key["fingerprint"], passphrase=PASSPHRASE, row=106)
+    text = puttygen(work, key, "version=3,memory=65536,passes=16", work / "pass")
+    add("most-argon2-64-mib-16-passes", text, key["fingerprint"], passphrase=PASSPHRASE, row=113)
+    for name, (n, r, p) in {"most-scrypt-64-mib": (2**16, 8, 1), "most-scrypt-p-2": (2**16, 8, 2)}.items():
+        salt = b"s" * 16
+        derived = hashlib.scrypt(PASSPHRASE.encode(), salt=salt, n=n, r=r, p=p, maxmem=1 << 28, dklen=32)
+        parameters = sequence(octets(salt), integer(n), integer(r), integer(p))
+        text = pbes2(sequence(oid(SCRYPT), parameters), derived, unpem(pkcs8_of_ed25519(key).decode()))
+        add(name, text, key["fingerprint"], passphrase=PASSPHRASE, row=109)
+
+
+def pbes2(kdf, derived, plain):
+    """Encrypted PKCS#8 with the key that somebody else derived."""
+    iv = b"i" * 16
+    encrypted = run("openssl", "enc", "-aes-256-cbc", "-K", derived.hex(), "-iv", iv.hex(), stdin=plain)
+    algorithm = sequence(oid(PBES2), sequence(kdf, sequence(oid(AES_256_CBC), octets(iv))))
+    return pem("ENCRYPTED PRIVATE KEY", sequence(algorithm, octets(encrypted)))
+
+
+def oddities(work, keys):
+    """What is rare and sound."""
+    key, answer = keys["ed25519"], keys["ed25519"]["fingerprint"]
+    named = key["path"].with_name("named")
+    named.write_bytes(key["path"].read_bytes())
+    named.chmod(0o600)
+    run("ssh-keygen", "-q", "-c", "-C", "Schl\u00fcssel \u5bc6\u94a5 (alt)", "-f", named)
+    add("openssh-comment-of-many-scripts", named.read_bytes(), answer)
+    add("ppk3-comment-of-many-scripts", puttygen(work, {"path": named}, "version=3"), answer, row=113)
+    run("ssh-keygen", "-q", "-c", "-C", "", "-f", named)
+    add("openssh-no-comment", named.read_bytes(), answer)
+    # A seed with zeros at its end: PuTTY writes it shorter than 32 bytes.
+    seed = b"\7" * 30 + b"\0\0"
+    spki = run("openssl", "pkey", "-pubout", "-outform", "DER", stdin=pkcs8_of_seed(seed))
+    point = spki[-32:]
+    public = strings(b"ssh-ed25519", point)
+    private = strings(b"ssh-ed25519", point, seed + point)
+    frame = {"magic": b"openssh-key-v1\0", "cipher": b"none", "kdf": b"none", "options": b"", "keys": 1, "trailing": b""}
+    named.write_text(openssh(**frame, public=public, section=section(private)))
+    named.with_suffix(".pub").unlink()  # ssh-keygen -l would look there
+    answer = run("ssh-keygen", "-l", "-f", named).decode().split()[1]
+    add("openssh-short-seed", named.read_bytes(), answer)
+    add("ppk3-short-seed", puttygen(work, {"path": named}, "version=3"), answer, row=113)
+    text = puttygen(work, {"path": named}, "version=3,passes=1", work / "pass")
+    add("ppk3-short-seed-locked", text, answer, passphrase=PASSPHRASE, row=113)
+    # RFC 4716 section 3.6: other headers, and one that runs over two lines.
+    rfc = (OUT / "rfc4716-rsa.pub").read_text()
+    headers = 'Subject: me\nComment: "two \\\nlines"\nx-command: /home/me/bin/lock-in-guest.sh\n'
+    text = re.sub("Comment: .*\n", lambda _: headers, rfc)
+    add("rfc4716-rsa-headers.pub", text, keys["rsa"]["fingerprint"], "public", row=52)
+    add("rfc4716-rsa-crlf.pub", rfc.replace("\n", "\r\n"), keys["rsa"]["fingerprint"], "public", row=52)
+    spki = (OUT / "spki-p521.pub").read_text().replace("\n", "\r\n")
+    add("spki-p521-crlf.pub", spki, keys["p521"]["fingerprint"], "public", row=52)
 
 
 def security_keys():
@@ -399,7 +460,7 @@ def derivations(work, keys):
     salt, iv, data = octets(b"s" * 16), octets(b"i" * 16), b"\0" * 64
     sha256 = sequence(oid(HMAC_SHA256), NULL)
 
-    def pbes2(kdf, scheme=None):
+    def framed(kdf, scheme=None):
         scheme = scheme or sequence(oid(AES_256_CBC), iv)
         algorithm = sequence(oid(PBES2), sequence(kdf, scheme))
         return pem("ENCRYPTED PRIVATE KEY", sequence(algorithm, octets(data)))
@@ -410,20 +471,20 @@ def derivations(work, keys):
     def scrypt(n, r, p):
         return sequence(oid(SCRYPT), sequence(salt, integer(n), integer(r), integer(p)))
 
-    bad(105, "pbes2-garbage", pbes2(pbkdf2(1000)), wrong)
-    bad(109, "pbkdf2-1000001", pbes2(pbkdf2(1_000_001)), costly)
-    bad(109, "pbkdf2-2-100", pbes2(pbkdf2(2**100)), costly)
-    bad(109, "scrypt-128-mib", pbes2(scrypt(2**17, 8, 1)), costly)
-    bad(109, "scrypt-r-large", pbes2(scrypt(2**10, 2**20, 1)), costly)
-    bad(109, "scrypt-p-large", pbes2(scrypt(2**14, 8, 2**20)), costly)
-    bad(109, "scrypt-n-odd", pbes2(scrypt(1000, 8, 1)), "PRIVATE_KEY_MALFORMED")
-    bad(109, "pbkdf2-rounds-0", pbes2(pbkdf2(0)), "PRIVATE_KEY_MALFORMED")
-    bad(107, "pbkdf2-unknown-hash", pbes2(pbkdf2(1000, sequence(oid((1, 2, 3)), NULL))), cipher)
-    bad(107, "unknown-kdf-pkcs8", pbes2(sequence(oid((1, 2, 3)), sequence(salt))), cipher)
-    bad(107, "unknown-cipher-pkcs8", pbes2(pbkdf2(1000), sequence(oid((1, 2, 3)), iv)), cipher)
+    bad(105, "pbes2-garbage", framed(pbkdf2(1000)), wrong)
+    bad(109, "pbkdf2-1000001", framed(pbkdf2(1_000_001)), costly)
+    bad(109, "pbkdf2-2-100", framed(pbkdf2(2**100)), costly)
+    bad(109, "scrypt-128-mib", framed(scrypt(2**17, 8, 1)), costly)
+    bad(109, "scrypt-r-large", framed(scrypt(2**10, 2**20, 1)), costly)
+    bad(109, "scrypt-p-large", framed(scrypt(2**14, 8, 2**20)), costly)
+    bad(109, "scrypt-n-odd", framed(scrypt(1000, 8, 1)), "PRIVATE_KEY_MALFORMED")
+    bad(109, "pbkdf2-rounds-0", framed(pbkdf2(0)), "PRIVATE_KEY_MALFORMED")
+    bad(107, "pbkdf2-unknown-hash", framed(pbkdf2(1000, sequence(oid((1, 2, 3)), NULL))), cipher)
+    bad(107, "unknown-kdf-pkcs8", framed(sequence(oid((1, 2, 3)), sequence(salt))), cipher)
+    bad(107, "unknown-cipher-pkcs8", framed(pbkdf2(1000), sequence(oid((1, 2, 3)), iv)), cipher)
     pbes1 = sequence(sequence(oid((1, 2, 840, 113549, 1, 5, 3)), sequence(salt, integer(1000))), octets(data))
     bad(107, "pbes1", pem("ENCRYPTED PRIVATE KEY", pbes1), cipher)
-    bad(112, "pbes2-iv-short", pbes2(pbkdf2(1000), sequence(oid(AES_256_CBC), octets(b"i"))), "PRIVATE_KEY_MALFORMED")
+    bad(112, "pbes2-iv-short", framed(pbkdf2(1000), sequence(oid(AES_256_CBC), octets(b"i"))), "PRIVATE_KEY_MALFORMED")
     bad(107, "passphrase-of-plain", (OUT / "openssh-ed25519").read_text(), "PASSPHRASE_UNSUPPORTED")
 
 
@@ -532,7 +593,10 @@ def section(key, checks=(7, 7), comment=b"c", padding=None, fill=0):
 
 def pkcs8_of_ed25519(key):
     """openssl does not read OpenSSH's format, and ssh-keygen 9.2 writes Ed25519 in no other."""
-    seed = section_key(parse_openssh(key["path"].read_bytes())["section"])[-64:-32]
+    return pkcs8_of_seed(section_key(parse_openssh(key["path"].read_bytes())["section"])[-64:-32])
+
+
+def pkcs8_of_seed(seed):
     return pem("PRIVATE KEY", sequence(integer(0), sequence(oid((1, 3, 101, 112))), octets(octets(seed)))).encode()
 
 

@@ -18,11 +18,13 @@ pub async fn row(wire: &Wire, Row(number, what, ask, told): &Row) {
     assert_eq!(answer.header("x-call-id").len(), 32, "{place}: x-call-id");
     let after = stored(wire, &ask.project).await;
     match told {
-        Told::Accepted | Told::Line(_) => {
+        Told::Accepted | Told::Line(_) | Told::Fingerprint(_) => {
             assert_eq!(answer.status.code(), Code::Ok, "{place}: {:?}", answer.status);
             assert_eq!(after.0, before.0 + 1, "{place}: not stored");
-            if let Told::Line(line) = told {
-                assert_eq!(after.1.last().unwrap().public_key, *line, "{place}");
+            match (told, after.1.last().unwrap()) {
+                (Told::Line(line), pair) => assert_eq!(pair.public_key, *line, "{place}"),
+                (Told::Fingerprint(print), pair) => assert_eq!(pair.fingerprint_sha256, *print, "{place}"),
+                _ => {}
             }
         }
         Told::Refused(code, reason, field) => {

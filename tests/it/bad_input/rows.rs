@@ -7,14 +7,15 @@ use prost::Message;
 use tonic::Code::{self, AlreadyExists, FailedPrecondition, InvalidArgument, ResourceExhausted};
 
 use super::Told::{self, Accepted, Line, Refused};
-use super::{Ask, Row, placement};
+use super::{Ask, Row, corpus, placement};
 use crate::frames::{field, frame, frame_saying};
 use crate::sshkey::public_table::BadKey;
 use crate::sshkey::{encode, make, private_table, public_table, weak_table};
 
 /// All of them.
 pub fn all() -> Vec<Row> {
-    let parts = [names(), texts_and_places(), public_forms(), private_forms(), encryption(), wire_forms()];
+    let parts =
+        [names(), texts_and_places(), public_forms(), private_forms(), encryption(), wire_forms(), corpus::rows()];
     let mut rows: Vec<Row> = parts.into_iter().flatten().collect();
     rows.extend(public_table::rows().into_iter().map(public_row));
     rows.extend(weak_table::rows().into_iter().map(public_row));
@@ -189,8 +190,11 @@ fn public_row((number, what, text, reason): BadKey) -> Row {
 }
 
 fn private_row((number, what, text, reason): BadKey) -> Row {
-    let code = if reason == Reason::PassphraseRequired { FailedPrecondition } else { InvalidArgument };
-    Row(number, what, private(&text), Refused(code, reason.as_str(), Some("private_key")))
+    let told = match reason {
+        Reason::PassphraseRequired => Refused(FailedPrecondition, reason.as_str(), Some("passphrase")),
+        reason => Refused(InvalidArgument, reason.as_str(), Some("private_key")),
+    };
+    Row(number, what, private(&text), told)
 }
 
 fn invalid(reason: &'static str, field: &'static str) -> Told {
@@ -244,7 +248,7 @@ fn private(file: &str) -> Ask {
     ask("ImportPrivate", &request, Some(file.into()))
 }
 
-fn ask(method: &'static str, request: &impl Message, secret: Option<String>) -> Ask {
+pub fn ask(method: &'static str, request: &impl Message, secret: Option<String>) -> Ask {
     Ask { method, project: "default".into(), frames: frame(&request.encode_to_vec()), headers: &[], secret }
 }
 

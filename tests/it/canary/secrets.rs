@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64ct::{Base64Unpadded, Encoding};
 use keypairs::clock::OsEntropy;
+use keypairs::secret::SecretText;
 use keypairs::sshkey::{Algorithm, AwsLcKeyMaker, KeyFormat, KeyMaker, KeySpec, PrivateKey};
 
 /// One canary.
@@ -58,6 +59,13 @@ impl Canary {
 pub(super) fn make(spec: KeySpec, format: KeyFormat) -> String {
     let key = AwsLcKeyMaker::new(Arc::new(OsEntropy)).make(spec).unwrap();
     key.encode(format, None, "a comment", &OsEntropy).unwrap().into_exposed()
+}
+
+/// The same key, encrypted.
+pub(super) fn locked(text: &str, format: KeyFormat, passphrase: &str) -> String {
+    let (key, comment) = PrivateKey::parse(text).unwrap();
+    let passphrase = SecretText::new(passphrase.to_owned());
+    key.encode(format, Some(&passphrase), &comment, &OsEntropy).unwrap().into_exposed()
 }
 
 /// Ed25519: the seed. ECDSA: the scalar. RSA: d, the inverse of q, p, q, and the exponents of the two primes.

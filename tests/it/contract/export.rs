@@ -11,6 +11,7 @@ type Case = (pb::KeyType, Format, Result<&'static str, (&'static str, &'static s
 
 const OPENSSH: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
 const PKCS8: &str = "-----BEGIN PRIVATE KEY-----";
+const PPK: &str = "PuTTY-User-Key-File-3: ";
 const UNFIT: &str = "FORMAT_UNSUPPORTED";
 
 #[rustfmt::skip] // one case, one line
@@ -18,21 +19,21 @@ const CASES: [Case; 18] = [
     (pb::KeyType::Ed25519, Format::Unspecified, Ok(OPENSSH)),
     (pb::KeyType::Ed25519, Format::Openssh, Ok(OPENSSH)),
     (pb::KeyType::Ed25519, Format::Pkcs8, Ok(PKCS8)),
-    (pb::KeyType::Ed25519, Format::Pkcs1, Err((UNFIT, "OPENSSH or PKCS8"))),
-    (pb::KeyType::Ed25519, Format::Sec1, Err((UNFIT, "OPENSSH or PKCS8"))),
-    (pb::KeyType::Ed25519, Format::Ppk, Err((UNFIT, "OPENSSH or PKCS8"))),
+    (pb::KeyType::Ed25519, Format::Pkcs1, Err((UNFIT, "OPENSSH, PKCS8 or PPK"))),
+    (pb::KeyType::Ed25519, Format::Sec1, Err((UNFIT, "OPENSSH, PKCS8 or PPK"))),
+    (pb::KeyType::Ed25519, Format::Ppk, Ok(PPK)),
     (pb::KeyType::Ecdsa, Format::Unspecified, Ok(OPENSSH)),
     (pb::KeyType::Ecdsa, Format::Openssh, Ok(OPENSSH)),
     (pb::KeyType::Ecdsa, Format::Pkcs8, Ok(PKCS8)),
-    (pb::KeyType::Ecdsa, Format::Pkcs1, Err((UNFIT, "OPENSSH, PKCS8 or SEC1"))),
+    (pb::KeyType::Ecdsa, Format::Pkcs1, Err((UNFIT, "OPENSSH, PKCS8, SEC1 or PPK"))),
     (pb::KeyType::Ecdsa, Format::Sec1, Ok("-----BEGIN EC PRIVATE KEY-----")),
-    (pb::KeyType::Ecdsa, Format::Ppk, Err((UNFIT, "OPENSSH or PKCS8"))),
+    (pb::KeyType::Ecdsa, Format::Ppk, Ok(PPK)),
     (pb::KeyType::Rsa, Format::Unspecified, Ok(OPENSSH)),
     (pb::KeyType::Rsa, Format::Openssh, Ok(OPENSSH)),
     (pb::KeyType::Rsa, Format::Pkcs8, Ok(PKCS8)),
     (pb::KeyType::Rsa, Format::Pkcs1, Ok("-----BEGIN RSA PRIVATE KEY-----")),
-    (pb::KeyType::Rsa, Format::Sec1, Err((UNFIT, "OPENSSH, PKCS8 or PKCS1"))),
-    (pb::KeyType::Rsa, Format::Ppk, Err((UNFIT, "OPENSSH or PKCS8"))),
+    (pb::KeyType::Rsa, Format::Sec1, Err((UNFIT, "OPENSSH, PKCS8, PKCS1 or PPK"))),
+    (pb::KeyType::Rsa, Format::Ppk, Ok(PPK)),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,8 +61,9 @@ async fn each_format_fits_or_names_what_fits() {
         match expected {
             Ok(first) => {
                 let given = outcome.unwrap().into_inner();
-                assert_eq!(given.private_key.lines().next(), Some(first), "{place}");
-                assert!(given.private_key.ends_with("-----\n") && !given.private_key.contains('\r'), "{place}");
+                assert!(given.private_key.lines().next().unwrap().starts_with(first), "{place}");
+                assert!(given.private_key.ends_with('\n') && !given.private_key.ends_with("\n\n"), "{place}");
+                assert!(!given.private_key.contains('\r'), "{place}");
                 let told = if format == Format::Unspecified { Format::Openssh } else { format };
                 assert_eq!(given.format(), told, "{place}: never UNSPECIFIED");
                 assert_eq!(given.key_pair.as_ref().unwrap().id, ids[&key_type]);
@@ -78,7 +80,7 @@ async fn each_format_fits_or_names_what_fits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_passphrase_goes_with_openssh_and_is_refused_elsewhere() {
+async fn a_passphrase_goes_with_three_formats_and_is_refused_elsewhere() {
     let mut world = World::new().await;
     let request = create_with("web", |request| {
         (request.key_type, request.passphrase) = (pb::KeyType::Ecdsa.into(), "correct horse".into());
@@ -95,12 +97,13 @@ async fn a_passphrase_goes_with_openssh_and_is_refused_elsewhere() {
         (request.format, request.passphrase) = (format.into(), "correct horse".into());
         request
     };
-    assert!(encrypted(&world.client.export_private(with(Format::Openssh)).await.unwrap().into_inner().private_key));
-    for format in [Format::Pkcs8, Format::Sec1] {
-        let told = Refusal::from(world.client.export_private(with(format)).await);
-        assert_eq!((told.reason.as_str(), told.field()), ("PASSPHRASE_UNSUPPORTED", "passphrase"), "{format:?}");
-        assert!(told.message.contains("OPENSSH"), "{}", told.message);
+    for format in [Format::Openssh, Format::Pkcs8, Format::Ppk] {
+        let given = world.client.export_private(with(format)).await.unwrap().into_inner();
+        assert!(encrypted(&given.private_key), "{format:?}");
     }
+    let told = Refusal::from(world.client.export_private(with(Format::Sec1)).await);
+    assert_eq!((told.reason.as_str(), told.field()), ("PASSPHRASE_UNSUPPORTED", "passphrase"));
+    assert!(told.message.contains("OPENSSH, PKCS8 or PPK"), "{}", told.message);
     let told = Refusal::from(world.client.export_private(with(Format::Pkcs1)).await);
     assert_eq!((told.reason.as_str(), told.field()), (UNFIT, "format"));
 }

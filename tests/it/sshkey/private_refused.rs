@@ -43,16 +43,16 @@ fn primes_in_either_order_are_taken() {
 
 #[test]
 fn formats_that_do_not_fit_are_refused() {
-    use keypairs::sshkey::Algorithm::{Ecdsa, Ed25519, Rsa};
+    use keypairs::sshkey::Algorithm::{Dsa, Ecdsa, Ed25519, Rsa};
     for (algorithm, format, passphrase, reason) in [
         (Ed25519, Format::Pkcs1, false, Reason::FormatUnsupported),
         (Ecdsa, Format::Pkcs1, false, Reason::FormatUnsupported),
         (Ed25519, Format::Sec1, false, Reason::FormatUnsupported),
         (Rsa, Format::Sec1, true, Reason::FormatUnsupported),
-        (Rsa, Format::Ppk, false, Reason::FormatUnsupported),
+        (Dsa, Format::Pkcs1, false, Reason::FormatUnsupported),
+        (Dsa, Format::Sec1, false, Reason::FormatUnsupported),
         (Rsa, Format::Pkcs1, true, Reason::PassphraseUnsupported),
         (Ecdsa, Format::Sec1, true, Reason::PassphraseUnsupported),
-        (Ed25519, Format::Pkcs8, true, Reason::PassphraseUnsupported),
     ] {
         assert_eq!(check_format(algorithm, format, passphrase).unwrap_err().reason, reason, "{algorithm:?} {format:?}");
     }

@@ -41,7 +41,7 @@ fn frames() -> Vec<BadKey> {
     let last = body.len() - 1;
     let one_line = joined(&[body[0], &body[1..last].concat(), body[last]], "\n");
     let legacy = good.replacen('\n', "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES\n\n", 1);
-    let with_passphrase = encode(&key, KeyFormat::OpenSsh, Some("x"));
+    let locked = |format| encode(&key, format, Some("x"));
     vec![
         (83, "empty", String::new(), PrivateKeyMalformed),
         (83, "no PEM", "hello".into(), PrivateKeyMalformed),
@@ -60,10 +60,13 @@ fn frames() -> Vec<BadKey> {
         (88, "blank before", format!(" {good}"), PrivateKeyMalformed),
         (88, "Comment: header", good.replacen('\n', "\nComment: x\n\n", 1), PrivateKeyMalformed),
         (103, "DSA label", good.replace("OPENSSH", "DSA"), WeakDsa),
-        (104, "legacy PEM, encrypted", legacy, PassphraseRequired),
-        (104, "PKCS#8, encrypted", good.replace("OPENSSH", "ENCRYPTED"), PassphraseRequired),
-        (104, "OpenSSH, encrypted", with_passphrase, PassphraseRequired),
-        (113, "PuTTY", "PuTTY-User-Key-File-3: ssh-ed25519\n".into(), PrivateKeyUnsupportedFormat),
+        (104, "PKCS#8, encrypted", locked(KeyFormat::Pkcs8), PassphraseRequired),
+        (104, "OpenSSH, encrypted", locked(KeyFormat::OpenSsh), PassphraseRequired),
+        (104, "PPK, encrypted", locked(KeyFormat::Ppk), PassphraseRequired),
+        (108, "headers of old PEM in a block of OpenSSH", legacy, PrivateKeyMalformed),
+        (112, "PKCS#8, encrypted, of something else", good.replace("OPENSSH", "ENCRYPTED"), PrivateKeyMalformed),
+        (113, "PuTTY, cut off", "PuTTY-User-Key-File-3: ssh-ed25519\n".into(), PrivateKeyMalformed),
+        (113, "PuTTY, version 1", "PuTTY-User-Key-File-1: ssh-rsa\n".into(), PrivateKeyUnsupportedFormat),
         (114, "body of 200 KiB", "A".repeat(200 << 10), PrivateKeyTooLarge),
         (114, "line ends of 32 KiB", format!("{good}{}", "\n".repeat(32 << 10)), PrivateKeyTooLarge),
     ]
@@ -102,7 +105,7 @@ fn openssh_files() -> Vec<BadKey> {
         (93, "some 250 bytes of padding", padded(240), PrivateKeyMalformed),
         (94, "trailing byte", with(|f| f.trailing = vec![0]), PrivateKeyMalformed),
         (103, "DSA inside", with(|f| f.key = strings(&[b"ssh-dss", b"1"])), WeakDsa),
-        (104, "cipher named, no KDF", with(|f| f.cipher = b"aes256-ctr"), PassphraseRequired),
+        (107, "cipher named, no KDF", with(|f| f.cipher = b"aes256-ctr"), PrivateKeyUnsupportedCipher),
         (107, "KDF named, no cipher", with(|f| f.kdf = b"bcrypt"), PrivateKeyMalformed),
         (111, "security key inside", with(sk), PrivateKeyUnsupportedType),
     ]

@@ -56,7 +56,7 @@ fn types() -> Vec<BadKey> {
         (34, "type in capitals", with("SSH-ED25519"), PublicKeyUnsupportedType),
         (35, "a signature algorithm as type", with("rsa-sha2-512"), PublicKeyUnsupportedType),
         (54, "certificate", with("ssh-ed25519-cert-v01@openssh.com"), PublicKeyUnsupportedType),
-        (55, "security key", with("sk-ssh-ed25519@openssh.com"), PublicKeyUnsupportedType),
+        (55, "the word says security key", with("sk-ssh-ed25519@openssh.com"), PublicKeyTypeMismatch),
         (56, "DSA", with("ssh-dss"), WeakDsa),
         (77, "secp256k1", with("ecdsa-sha2-1.3.132.0.10"), PublicKeyUnsupportedType),
         (77, "P-224", with("ecdsa-sha2-nistp224"), PublicKeyUnsupportedType),
@@ -68,9 +68,10 @@ fn foreign_files() -> Vec<BadKey> {
     let block = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----";
     let (openssh, pkcs8) = (private(KeyFormat::OpenSsh), format!("\n {}", private(KeyFormat::Pkcs8)));
     vec![
-        (52, "RFC 4716", "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END".into(), PublicKeyUnsupportedFormat),
-        (52, "PKCS#8", block.into(), PublicKeyUnsupportedFormat),
-        (52, "PKCS#1", "-----BEGIN RSA PUBLIC KEY-----\nMFkw\n".into(), PublicKeyUnsupportedFormat),
+        (52, "RFC 4716, cut off", "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END".into(), PublicKeyMalformed),
+        (52, "PKCS#8, cut off", block.into(), PublicKeyMalformed),
+        (52, "PKCS#1, cut off", "-----BEGIN RSA PUBLIC KEY-----\nMFkw\n".into(), PublicKeyMalformed),
+        (52, "a certificate", block.replace("PUBLIC KEY", "CERTIFICATE"), PublicKeyUnsupportedFormat),
         (53, "private key: OpenSSH", openssh, PrivateKeyInPublicField),
         (53, "private key: PKCS#8", pkcs8, PrivateKeyInPublicField),
         (53, "private key: PuTTY", "PuTTY-User-Key-File-3: ssh-ed25519\n".into(), PrivateKeyInPublicField),

@@ -1,0 +1,130 @@
+//! What a key file may cost: derivations wait for two threads, are refused when they would wait too long, are not made
+//! when nobody waits for them, and memory stays bounded whatever comes in.
+
+use std::time::Duration;
+
+use keypairs::grpc::pb;
+use tonic::Code::{Ok as Fine, ResourceExhausted};
+use tonic::Request;
+
+use super::{World, import_private};
+use crate::key_corpus::{Case, cases};
+use crate::refusal::Refusal;
+use crate::server::Server;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn derivations_that_would_wait_too_long_are_refused() {
+    let world = World::configured("[limits]\nrsa_queue_wait_seconds = 1\n").await;
+    let told = all_at_once(&world, &case("most-bcrypt-64-rounds"), 40, Duration::from_secs(30)).await;
+    let refused: Vec<&Refusal> = told.iter().filter_map(|told| told.as_ref().err()).collect();
+    assert!((1..40).contains(&refused.len()), "some were opened, some refused: {}", refused.len());
+    for told in refused {
+        assert_eq!((told.code, told.reason.as_str()), (ResourceExhausted, "OVERLOADED"), "{}", told.message);
+        assert!(told.retry_after.is_some_and(|wait| !wait.is_zero()));
+    }
+    // Nothing of it is left behind.
+    let again = all_at_once(&world, &case("most-bcrypt-64-rounds"), 1, Duration::from_secs(30)).await;
+    assert!(again[0].is_ok());
+}
+
+/// Twenty derivations take some ten seconds of the processor; of those whose callers went away only the ones under way
+/// are made.
+#[tokio::test(flavor = "multi_thread")]
+async fn derivations_that_nobody_waits_for_are_not_made() {
+    let world = World::configured("[limits]\nrsa_queue_wait_seconds = 60\n").await;
+    let case = case("most-bcrypt-64-rounds");
+    let one = cpu(&world.server);
+    assert!(all_at_once(&world, &case, 1, Duration::from_secs(30)).await[0].is_ok());
+    let one = cpu(&world.server) - one;
+    let before = cpu(&world.server);
+    let told = all_at_once(&world, &case, 20, Duration::from_millis(300)).await;
+    assert!(told.iter().filter(|told| told.is_err()).count() >= 15);
+    // Behind them all.
+    assert!(all_at_once(&world, &case, 1, Duration::from_secs(60)).await[0].is_ok());
+    let spent = cpu(&world.server) - before;
+    assert!(spent < 10 * one, "{spent} ticks of the processor, where one derivation takes {one}");
+}
+
+/// 64 MiB for a derivation that fills memory, two at a time; 4 MiB for everything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_bounded() {
+    let world = World::new().await;
+    let all = cases();
+    let derives = |case: &&Case| case.passphrase.is_some();
+    // What a first time costs is paid here: threads, and the pools of the allocator.
+    for _ in 0..2 {
+        for case in all.iter().filter(|case| !case.is_public && !derives(case)) {
+            all_at_once(&world, case, 1, Duration::from_secs(30)).await;
+        }
+    }
+    let before = peak_kib(&world.server);
+    for case in all.iter().filter(|case| !case.is_public && !derives(case)) {
+        all_at_once(&world, case, 4, Duration::from_secs(30)).await;
+    }
+    let more = peak_kib(&world.server) - before;
+    assert!(more < 4096, "files that are not encrypted: the peak grew by {more} KiB over {before}");
+    for file in ["most-argon2-64-mib-16-passes", "most-scrypt-64-mib", "most-scrypt-p-2"] {
+        let told = all_at_once(&world, &case(file), 6, Duration::from_secs(60)).await;
+        assert!(told.iter().all(Result::is_ok), "{file}: {told:?}");
+    }
+    let more = peak_kib(&world.server) - before;
+    assert!((64 << 10..=(2 * 68) << 10).contains(&more), "two at a time: the peak grew by {more} KiB over {before}");
+}
+
+/// So many imports of one file at once, checked and not stored.
+async fn all_at_once(world: &World, case: &Case, count: usize, deadline: Duration) -> Vec<Result<(), Refusal>> {
+    let mut going = tokio::task::JoinSet::new();
+    for _ in 0..count {
+        let mut message = import_private("web", &case.text);
+        message.passphrase = case.passphrase.clone().unwrap_or_default();
+        message.validate_only = true;
+        let mut client = world.client.clone();
+        going.spawn(async move {
+            let mut request = Request::new(message);
+            request.set_timeout(deadline);
+            told(client.import_private(request).await)
+        });
+    }
+    going.join_all().await
+}
+
+/// A caller's own deadline has no details.
+fn told(outcome: Result<tonic::Response<pb::ImportPrivateResponse>, tonic::Status>) -> Result<(), Refusal> {
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(status) if status.details().is_empty() => Err(Refusal {
+            code: status.code(),
+            reason: String::new(),
+            message: status.message().to_owned(),
+            facts: Default::default(),
+            violations: Vec::new(),
+            resource: None,
+            quota_of: None,
+            retry_after: None,
+        }),
+        Err(status) => {
+            let refusal = Refusal::of(&status);
+            assert_ne!(refusal.code, Fine);
+            Err(refusal)
+        }
+    }
+}
+
+fn case(file: &str) -> Case {
+    cases().into_iter().find(|case| case.file == file).unwrap_or_else(|| panic!("no case {file}"))
+}
+
+/// Ticks of the processor that a server has used.
+fn cpu(server: &Server) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let (user, system): (u64, u64) = (fields[11].parse().unwrap(), fields[12].parse().unwrap());
+    user + system
+}
+
+/// The most memory that a server has had.
+fn peak_kib(server: &Server) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
+}
