@@ -8,7 +8,7 @@ use super::modulus::Modulus;
 pub(super) fn has_small(modulus: &Modulus<'_>) -> bool {
     CHUNKS.iter().any(|chunk| {
         let rest = modulus.rem(chunk.product);
-        chunk.primes.iter().any(|&prime| rest % u64::from(prime) == 0)
+        chunk.primes.iter().any(|&prime| rest.is_multiple_of(u64::from(prime)))
     })
 }
 
