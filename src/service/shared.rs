@@ -133,11 +133,12 @@ async fn compare(s: &Inner, suspects: Vec<Suspect>, others: Vec<KeyPair>) -> Res
     let alarm = Arc::clone(&s.parts.alarm);
     let job = move || {
         for (project, id, key) in &suspects {
-            let different: Vec<&KeyPair> = others.iter().filter(|other| other.public != *key).collect();
+            // Of two the newer one tells; the same key in two projects is one key.
+            let older: Vec<&KeyPair> = others.iter().filter(|other| other.id < *id && other.public != *key).collect();
             let Some(mut shared) = SharedPrimes::of(key) else { continue };
-            different.iter().for_each(|other| shared.add(&other.public));
+            older.iter().for_each(|other| shared.add(&other.public));
             if shared.found() {
-                for other in different.iter().filter(|other| shares(key, &other.public)) {
+                for other in older.iter().filter(|other| shares(key, &other.public)) {
                     let old = (other.project.clone(), other.id);
                     alarm(Alarm::SharedPrime { new: (project.clone(), *id), old });
                 }

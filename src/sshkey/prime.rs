@@ -47,5 +47,9 @@ fn base(round: u8, seed: &[u8], precision: u32) -> BoxedUint {
 /// Each is an exponentiation of the size of the number: 5 ms for 2048 bits, 35 ms for 4096. The larger a number that came
 /// about by chance is, the fewer it takes to be as sure.
 fn rounds(number: &BoxedUint) -> u8 {
-    if number.bits_vartime() <= 1536 { 4 } else { 2 }
+    match number.bits_vartime() {
+        ..=1536 => 4,
+        ..=2048 => 2,
+        _ => 1,
+    }
 }

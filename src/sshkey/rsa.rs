@@ -41,20 +41,23 @@ impl RsaNumbers {
         Numbers::Rsa { n: &self.n, e: &self.e }
     }
 
-    /// Refuses numbers that do not belong together. n and e were checked before. Where there are no two such
-    /// factors, or one is tiny, it is told whether the modulus is a weak one: that is what must be heard first. That p and q are prime is left to `prove`.
+    /// Refuses numbers that do not belong together. n and e were checked before. Where a factor is 1 or tiny the modulus
+    /// itself is looked at first, because the equations mean little there. That p and q are prime is left to `prove`.
     pub(super) fn check(&self) -> Result<(), Fault> {
         // First: with e bounded no d below n^0.3 is an inverse, and whoever sends one must hear what is wrong with it.
         self.check_d()?;
         if self.p == self.q {
             return Err(inconsistent("p is q"));
         }
-        if !self.has_factors() || *self.p == self.n || *self.q == self.n {
+        if !self.has_factors() {
+            return Err(inconsistent("p * q is not n"));
+        }
+        if *self.p == self.n || *self.q == self.n {
             weak::check(&self.n, false)?;
-            return Err(inconsistent("p * q is not n, or one of them is 1"));
+            return Err(inconsistent("p or q is 1"));
         }
         if bits(&self.p).min(bits(&self.q)) <= SMALL_BITS {
-            weak::check(&self.n, true)?; // where the equations below mean little
+            weak::check(&self.n, true)?;
         }
         let (p1, q1) = (less_one(&self.p)?, less_one(&self.q)?);
         let ed = product(&self.e, &self.d);
