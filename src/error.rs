@@ -289,7 +289,7 @@ reasons! {
     InvalidArgument WeakRsaSize = "WEAK_RSA_SIZE",
     /// The RSA modulus is over 8192 bits.
     InvalidArgument RsaTooLarge = "RSA_TOO_LARGE",
-    /// The RSA public exponent is even, below 65537 or over 2^32.
+    /// The RSA public exponent is even, below 65537 (or what the policy says) or over 2^32.
     InvalidArgument RsaBadExponent = "RSA_BAD_EXPONENT",
     /// The point is not an uncompressed point of its curve.
     InvalidArgument EcPointInvalid = "EC_POINT_INVALID",
@@ -393,6 +393,20 @@ reasons! {
     InvalidArgument KdfTooCostly = "KDF_TOO_COSTLY",
     /// The private key is encrypted with a cipher or a key derivation that is not taken.
     InvalidArgument PrivateKeyUnsupportedCipher = "PRIVATE_KEY_UNSUPPORTED_CIPHER",
+    /// The RSA modulus is even, or has a factor of at most 65537.
+    InvalidArgument RsaSmallFactor = "RSA_SMALL_FACTOR",
+    /// The RSA modulus is a prime.
+    InvalidArgument RsaNotComposite = "RSA_NOT_COMPOSITE",
+    /// The primes of the RSA key are equal, or so close that it can be factored in a moment.
+    InvalidArgument RsaClosePrimes = "RSA_CLOSE_PRIMES",
+    /// The RSA key was made by a flawed chip (ROCA, CVE-2017-15361) and can be factored.
+    InvalidArgument RsaRoca = "RSA_ROCA",
+    /// The RSA modulus repeats itself, or has far more bits of one kind than of the other.
+    InvalidArgument RsaPattern = "RSA_PATTERN",
+    /// The RSA key shares a prime with another key of the project: both can be factored.
+    InvalidArgument RsaSharedFactor = "RSA_SHARED_FACTOR",
+    /// The key is on the operator's list of keys whose private halves are known.
+    InvalidArgument CompromisedKey = "COMPROMISED_KEY",
     /// The key pair is not deleted: there is nothing to bring back.
     AlreadyExists KeyPairNotDeleted = "KEY_PAIR_NOT_DELETED",
     /// The server has no such method.

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => told(serving(serve), Failure::code),
         Command::Config(config) => told(command::config(&config), Failure::code),
         Command::Keyring(keyring) => told(on_runtime(command::keyring(&keyring, output)), Failure::code),
+        Command::Compromised(compromised) => told(app::compromised::compromised(&compromised), Failure::code),
         Command::Store(store) => told(on_runtime(command::store(&store)), Failure::code),
     }
 }

@@ -93,6 +93,7 @@ run "grpcurl" python_script py/grpcurl_all
 run "pages" python_script py/pages
 run "README" python_script py/readme
 run "sshd login" python_script py/sshd_login
+run "badkeys" python_script py/badkeys_oracle
 run "formats" python_script py/formats
 run "system calls" python_script trace
 run "power loss" python_script power_loss   # as root

@@ -220,7 +220,7 @@ fn existing_data(config: &Config) -> Result<(), Failure> {
     }
 }
 
-fn new_file(path: &Path) -> Result<File, Failure> {
+pub(super) fn new_file(path: &Path) -> Result<File, Failure> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -233,11 +233,11 @@ fn write(target: &mut File, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     target.write_all(bytes).map_err(|error| Failure::io(&format!("cannot write {}", path.display()), error))
 }
 
-fn finish(target: &File, path: &Path) -> Result<(), Failure> {
+pub(super) fn finish(target: &File, path: &Path) -> Result<(), Failure> {
     target.sync_all().map_err(|error| Failure::io(&format!("cannot write {}", path.display()), error))
 }
 
-fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print(text: &str) -> Result<(), Failure> {
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::io("stdout", error))
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod compromised;
 pub mod failure;
 pub mod operator;
 pub mod serve;
@@ -25,7 +26,7 @@ use crate::secret::SecretBytes;
 use crate::service::audit::LogAudit;
 use crate::service::backup::BackupKeys;
 use crate::service::pool::{Observer, Pool, PoolLimits, Work};
-use crate::service::{Parts, ProjectRules, Projects, Service, ServiceKeys};
+use crate::service::{Alarm, OnAlarm, Parts, ProjectRules, Projects, Service, ServiceKeys};
 use crate::sshkey::{AwsLcKeyMaker, KeyRules};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::{Fatal, OnFatal, SledOptions, SledStore};
@@ -73,7 +74,7 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
         store: Arc::clone(&store),
         envelope: Envelope::new(vec![("keyring".to_owned(), Arc::clone(&keyring) as _)], Arc::clone(&entropy)),
         maker: Arc::new(AwsLcKeyMaker::new(Arc::clone(&entropy))),
-        rsa: rsa_pool(config, metrics)?,
+        rsa: rsa_pool(config, Arc::clone(&metrics))?,
         pool: start_pool(
             PoolLimits { workers: PROOFS, queue: QUEUE, longest_wait: config.limits.rsa_queue_wait },
             Arc::new(|_, _, _| ()),
@@ -82,6 +83,8 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
         clock,
         entropy,
         projects: projects(config),
+        compromised: compromised::table(config)?,
+        alarm: on_alarm(Arc::clone(&metrics)),
         retention: Duration::from_secs(u64::from(config.deletion.retention_days) * 24 * 3600),
         keys: ServiceKeys { requests: current(&keyring, "request digests")?, pages: current(&keyring, "page tokens")? },
         tasks: tasks.clone(),
@@ -236,18 +239,39 @@ fn rsa_pool(config: &Config, metrics: Arc<Metrics>) -> Result<Pool, Failure> {
     start_pool(limits, observer)
 }
 
+/// An alarm is a log line that says all, and a number that says when to look.
+fn on_alarm(metrics: Arc<Metrics>) -> OnAlarm {
+    Arc::new(move |alarm| match alarm {
+        Alarm::SharedPrime { new: (project, id), old: (old_project, old_id) } => {
+            metrics.shared_prime();
+            tracing::error!(
+                %project, %id, %old_project, %old_id,
+                "two stored RSA keys share a prime: everybody who has both public keys can compute both private keys; \
+                 have both replaced"
+            );
+        }
+        Alarm::Unsearched(keys) => {
+            metrics.shared_prime_unsearched(keys);
+            tracing::warn!(keys, "RSA keys came in faster than they can be searched for shared primes: not searched");
+        }
+    })
+}
+
 fn start_pool(limits: PoolLimits, observer: Observer) -> Result<Pool, Failure> {
     Pool::start(limits, observer).map_err(|error| Failure::io("cannot start a pool for heavy work", error))
 }
 
 fn projects(config: &Config) -> Projects {
     let policy = &config.policy;
-    let min_rsa_bits = u16::try_from(policy.min_rsa_bits).unwrap_or(u16::MAX);
-    let keys = |extra: &[KeyTypeAllowed]| KeyRules { min_rsa_bits, dsa: extra.contains(&KeyTypeAllowed::Dsa) };
+    let keys = |bits: Option<u32>, exponent: Option<u32>, extra: Option<&[KeyTypeAllowed]>| KeyRules {
+        min_rsa_bits: u16::try_from(bits.unwrap_or(policy.min_rsa_bits)).unwrap_or(u16::MAX),
+        min_rsa_exponent: exponent.unwrap_or(policy.min_rsa_exponent),
+        dsa: extra.unwrap_or(&policy.allow_key_types).contains(&KeyTypeAllowed::Dsa),
+    };
     let default = ProjectRules {
         key_pairs: config.quota.key_pairs_per_project,
         encryption: vec![crate::model::EncryptionMode::Default, crate::model::EncryptionMode::Kms],
-        keys: keys(&policy.allow_key_types),
+        keys: keys(None, None, None),
     };
     let own = config.projects.iter().map(|(id, project)| {
         let encryption = match project.encryption.is_empty() {
@@ -255,7 +279,7 @@ fn projects(config: &Config) -> Projects {
             false => project.encryption.clone(),
         };
         let key_pairs = project.key_pairs.unwrap_or(default.key_pairs);
-        let keys = keys(project.allow_key_types.as_ref().unwrap_or(&policy.allow_key_types));
+        let keys = keys(project.min_rsa_bits, project.min_rsa_exponent, project.allow_key_types.as_deref());
         (id.as_str().to_owned(), ProjectRules { key_pairs, encryption, keys })
     });
     Projects { own: own.collect(), default }

@@ -62,6 +62,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let admin = operator::spawn(&config.data_dir, &opened)?;
     let sweeper = spawn_sweeper(&opened);
     let counter = spawn_counter(&opened, &metrics);
+    let search = spawn_search(&opened);
     let draining = Stop::default();
     let server = server(transport, (&config, &opened), &metrics, draining.clone()).add_service(health_service);
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
@@ -91,6 +92,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let _ = timeout_at(deadline.min(Instant::now() + LINGER), serving).await;
     sweeper.abort();
     counter.abort();
+    search.abort();
     admin.abort();
     close_store(opened, deadline).await
 }
@@ -275,6 +277,20 @@ fn spawn_sweeper(opened: &Opened) -> JoinHandle<()> {
     })
 }
 
+/// Looks for shared primes among the RSA keys that came in, for at most a twentieth of the time.
+fn spawn_search(opened: &Opened) -> JoinHandle<()> {
+    let service = opened.service.clone();
+    tokio::spawn(async move {
+        loop {
+            let start = Instant::now();
+            if let Err(error) = service.search_shared_primes().await {
+                tracing::warn!(%error, "the search for shared primes failed; the next one tries again");
+            }
+            tokio::time::sleep(SEARCH.max(start.elapsed() * 20)).await;
+        }
+    })
+}
+
 /// Keeps the gauge of key pairs near the truth.
 fn spawn_counter(opened: &Opened, metrics: &Arc<Metrics>) -> JoinHandle<()> {
     let (service, metrics) = (opened.service.clone(), Arc::clone(metrics));
@@ -319,5 +335,7 @@ const LINGER: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(20);
 const FLUSH: Duration = Duration::from_secs(4);
 const COUNT: Duration = Duration::from_secs(5);
+/// The least time between two searches for shared primes.
+const SEARCH: Duration = Duration::from_secs(1);
 const SWEEP: Duration = Duration::from_secs(60);
 const MESSAGE: usize = 256 * 1024;

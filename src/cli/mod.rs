@@ -28,7 +28,7 @@ pub use args::ClientCommand;
 pub use client::Connection;
 pub use failure::{EXIT_INTERRUPTED, EXIT_LOCAL, EXIT_REFUSED, EXIT_USAGE, Failure};
 pub use manual::{ManualCommand, write_manual};
-pub use operator_args::{ConfigCommand, KeyringCommand, Serve, Settings, StoreCommand};
+pub use operator_args::{CompromisedCommand, ConfigCommand, KeyringCommand, Serve, Settings, StoreCommand};
 pub use output::{Output, OutputFormat};
 
 /// Everything that can be typed.
@@ -60,6 +60,9 @@ pub enum Command {
     /// Work on the store
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Work on the table of compromised keys
+    #[command(subcommand)]
+    Compromised(CompromisedCommand),
     /// Commands that talk to a server.
     #[command(flatten)]
     Client(ClientCommand),

@@ -1,4 +1,4 @@
-//! What can be typed after `serve`, `config`, `keyring` and `store`. These are only words: `main.rs` acts on them.
+//! What can be typed after `serve`, `config`, `keyring`, `store` and `compromised`. These are only words: `main.rs` acts on them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -96,5 +96,25 @@ pub enum StoreCommand {
         /// Settings and data.
         #[command(flatten)]
         settings: Settings,
+    },
+}
+
+/// `compromised ...`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CompromisedCommand {
+    /// Make the table that policy.compromised_keys_file names; no list is shipped
+    ///
+    /// A line of a list is a fingerprint of a public key (SHA256:..., as ssh-keygen -l prints it; 64 hexadecimal digits;
+    /// MD5:...) or an OpenSSH public key.
+    Build {
+        /// The lists
+        #[arg(required = true, value_name = "LIST")]
+        lists: Vec<PathBuf>,
+        /// The new table
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Lines of 20 hexadecimal digits are those of Debian's openssh-blacklist
+        #[arg(long)]
+        debian: bool,
     },
 }

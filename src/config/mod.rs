@@ -149,6 +149,10 @@ pub struct Project {
     pub key_pairs: Option<u64>,
     /// What it may ask for; the first is its default. Never empty, nothing twice.
     pub encryption: Vec<EncryptionMode>,
+    /// Its smallest RSA modulus in bits; absent = that of the policy.
+    pub min_rsa_bits: Option<u32>,
+    /// Its smallest RSA public exponent; absent = that of the policy.
+    pub min_rsa_exponent: Option<u32>,
     /// Key types it may bring beside those that all may; absent = those of the policy.
     pub allow_key_types: Option<Vec<KeyTypeAllowed>>,
 }
@@ -172,6 +176,10 @@ pub struct Deletion {
 pub struct Policy {
     /// The smallest RSA modulus in bits, 2048 to 8192.
     pub min_rsa_bits: u32,
+    /// The smallest RSA public exponent, 3 to 65537.
+    pub min_rsa_exponent: u32,
+    /// The table of keys whose private halves are known, as `keypairs compromised build` writes it; absent = none.
+    pub compromised_keys_file: Option<PathBuf>,
     /// Key types that are taken beside Ed25519, ECDSA and RSA.
     pub allow_key_types: Vec<KeyTypeAllowed>,
 }

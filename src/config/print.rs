@@ -41,7 +41,10 @@ fn table(config: &Config) -> Table {
     put("deletion", section([("retention_days", number(config.deletion.retention_days))]));
     let policy = &config.policy;
     let key_types = ("allow_key_types", key_types(&policy.allow_key_types));
-    put("policy", section([key_types, ("min_rsa_bits", number(policy.min_rsa_bits))]));
+    let mut keys = vec![key_types, ("min_rsa_bits", number(policy.min_rsa_bits))];
+    keys.push(("min_rsa_exponent", number(policy.min_rsa_exponent)));
+    keys.extend(policy.compromised_keys_file.as_deref().map(|file| ("compromised_keys_file", path(file))));
+    put("policy", section(keys));
     let rsa_workers = number(limits.rsa_workers as u64); // usize is never wider
     let seconds = [
         ("deadline_seconds", number(limits.deadline.as_secs())),
@@ -79,6 +82,8 @@ fn project(own: &Project) -> Table {
     let modes: Vec<Value> = own.encryption.iter().map(|mode| text(mode.as_str())).collect();
     let mut keys = vec![("encryption", Value::from(modes))];
     keys.extend(own.key_pairs.map(|quota| ("key_pairs", number(quota))));
+    keys.extend(own.min_rsa_bits.map(|bits| ("min_rsa_bits", number(bits))));
+    keys.extend(own.min_rsa_exponent.map(|exponent| ("min_rsa_exponent", number(exponent))));
     keys.extend(own.allow_key_types.as_deref().map(|types| ("allow_key_types", key_types(types))));
     section(keys)
 }

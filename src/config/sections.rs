@@ -139,7 +139,8 @@ fn project(settings: &mut Settings, section: &str) -> Project {
     let encryption = settings.texts(&key).and_then(|words| check::encryption(settings, &key, &words));
     let encryption = encryption.unwrap_or(vec![EncryptionMode::Default, EncryptionMode::Kms]);
     let allow_key_types = allow_key_types(settings, &format!("{section}.allow_key_types"));
-    Project { key_pairs, encryption, allow_key_types }
+    let (min_rsa_bits, min_rsa_exponent) = rsa_bounds(settings, section);
+    Project { key_pairs, encryption, min_rsa_bits, min_rsa_exponent, allow_key_types }
 }
 
 fn deletion(settings: &mut Settings) -> Deletion {
@@ -150,7 +151,20 @@ fn deletion(settings: &mut Settings) -> Deletion {
 fn policy(settings: &mut Settings) -> Policy {
     settings.section("policy");
     let allow_key_types = allow_key_types(settings, "policy.allow_key_types").unwrap_or_default();
-    Policy { min_rsa_bits: small(settings, "policy.min_rsa_bits", 2048..=8192, 2048), allow_key_types }
+    let (min_rsa_bits, min_rsa_exponent) = rsa_bounds(settings, "policy");
+    let compromised = settings.path("policy.compromised_keys_file");
+    Policy {
+        min_rsa_bits: min_rsa_bits.unwrap_or(2048),
+        min_rsa_exponent: min_rsa_exponent.unwrap_or(65_537),
+        compromised_keys_file: compromised.map(|file| check::file(settings, "policy.compromised_keys_file", file)),
+        allow_key_types,
+    }
+}
+
+/// The smallest RSA modulus in bits and the smallest exponent that a section sets.
+fn rsa_bounds(settings: &mut Settings, section: &str) -> (Option<u32>, Option<u32>) {
+    let bits = whole(settings, &format!("{section}.min_rsa_bits"), 2048..=8192);
+    (bits, whole(settings, &format!("{section}.min_rsa_exponent"), 3..=65_537))
 }
 
 fn allow_key_types(settings: &mut Settings, key: &str) -> Option<Vec<KeyTypeAllowed>> {
@@ -205,9 +219,12 @@ fn not_built(settings: &mut Settings) {
 }
 
 fn small(settings: &mut Settings, key: &str, range: std::ops::RangeInclusive<u32>, default: u32) -> u32 {
+    whole(settings, key, range).unwrap_or(default)
+}
+
+fn whole(settings: &mut Settings, key: &str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
     let range = u64::from(*range.start())..=u64::from(*range.end());
-    let found = settings.whole(key, range).and_then(|found| u32::try_from(found.value).ok());
-    found.unwrap_or(default)
+    settings.whole(key, range).and_then(|found| u32::try_from(found.value).ok())
 }
 
 const CERTIFICATE: &str = "CERTIFICATE";

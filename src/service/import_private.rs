@@ -6,6 +6,7 @@ use super::import_public::check_key_is_new;
 use super::project::check_quota;
 use super::record::{changed, new_pair, not_found, resolve, seal, until_settled};
 use super::request::{Entered, Ticket, enter};
+use super::shared::{refuse_shared, remember_to_search};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result, Violation};
 use crate::kms::KekRef;
@@ -21,11 +22,12 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPrivate) -> Resul
         Entered::Again(id, _) => return read::again(s, project, id).await.map(Some),
     };
     let kek = resolve(s, &choice).await?;
-    until_settled(|| attempt(s, &command, &ticket, (mode, &kek))).await
+    until_settled(|| attempt(s, call, &command, &ticket, (mode, &kek))).await
 }
 
 async fn attempt(
     s: &Inner,
+    call: &Call,
     command: &ImportPrivate,
     ticket: &Ticket,
     sealing: (EncryptionMode, &KekRef),
@@ -34,17 +36,19 @@ async fn attempt(
     match found {
         Some(row) => add(s, command, ticket, row.pair, sealing).await,
         None if command.must_exist => Err(not_found()),
-        None => make(s, command, ticket, sealing).await,
+        None => make(s, call, command, ticket, sealing).await,
     }
 }
 
 /// The name is free: a new pair.
 async fn make(
     s: &Inner,
+    call: &Call,
     command: &ImportPrivate,
     ticket: &Ticket,
     sealing: (EncryptionMode, &KekRef),
 ) -> Result<Option<KeyPair>> {
+    refuse_shared(s, call, &command.new.project, command.key.public(), "private_key").await?;
     if command.manner.validate_only {
         // What the commit checks otherwise.
         check_key_is_new(s, &command.new.project, command.key.public()).await?;
@@ -60,7 +64,11 @@ async fn make(
     match s.parts.store.commit(changes).await {
         // Another call took the name between the look and the commit: the next look finds its pair.
         Err(error) if error.reason == Reason::NameExists => Err(Error::new(Reason::Conflict, error.message)),
-        done => done.map(|()| Some(pair)),
+        Err(error) => Err(error),
+        Ok(()) => {
+            remember_to_search(s, &pair);
+            Ok(Some(pair))
+        }
     }
 }
 

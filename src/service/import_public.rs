@@ -6,6 +6,7 @@ use super::create::name_exists;
 use super::project::check_quota;
 use super::record::new_pair;
 use super::request::{Entered, Ticket, enter};
+use super::shared::{refuse_shared, remember_to_search};
 use super::{Inner, read};
 use crate::error::{Error, Reason, Result};
 use crate::model::{KeyPair, Origin, ProjectId};
@@ -22,6 +23,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result
         ticket.settle(s, pair.id).await?;
         return Ok(Some(pair));
     }
+    refuse_shared(s, call, project, &command.public, "public_key").await?;
     if command.manner.validate_only {
         // What the commit checks otherwise.
         check_key_is_new(s, project, &command.public).await?;
@@ -56,6 +58,7 @@ async fn store(s: &Inner, command: &ImportPublic, ticket: &Ticket) -> Result<Key
     let insert = Change::Insert { pair: Box::new(pair.clone()), envelope: None, quota };
     let changes = std::iter::once(insert).chain(ticket.remember(s, pair.id)).collect();
     s.parts.store.commit(changes).await?;
+    remember_to_search(s, &pair);
     Ok(pair)
 }
 

@@ -13,7 +13,7 @@ use super::{Inner, Service};
 use crate::error::{Reason, Result, Violation};
 use crate::model::ProjectId;
 use crate::secret::SecretText;
-use crate::sshkey::{Algorithm, Effort, Fault, KeyFile, KeyRules, PrivateKey, PublicKey};
+use crate::sshkey::{Algorithm, Effort, Fault, KeyFile, PrivateKey, PublicKey};
 
 /// A checked key with its comment, or what is wrong with it.
 pub type Read<Key> = Result<(Key, String), Violation>;
@@ -30,8 +30,13 @@ impl Service {
             Algorithm::Rsa | Algorithm::Dsa => Some(Work::Check(public.bits())),
             _ => None,
         };
-        let job = move || check(&public, rules).map(|()| (public, comment));
-        let checked = self.run(call, work, job).await?;
+        let inner = Arc::clone(&self.0);
+        let job = move || {
+            public.examine()?;
+            refuse_compromised(&inner, &public)?;
+            Ok((public, comment))
+        };
+        let checked: Result<_, Fault> = self.run(call, work, job).await?;
         Ok(checked.map_err(|fault| violation("public_key", fault)))
     }
 
@@ -59,7 +64,8 @@ impl Service {
             Effort::Derivation => Some(Work::Kdf),
         };
         let guess = Guess { inner: Arc::clone(&self.0), project: project.cloned(), counts: file.is_locked() };
-        let job = move || guess.run(|| prove(file.open(passphrase.as_ref(), rules)?, rules));
+        let inner = Arc::clone(&self.0);
+        let job = move || guess.run(|| prove(&inner, file.open(passphrase.as_ref(), rules)?));
         let read = self.run(call, work, job).await??;
         Ok(read.map_err(|fault| violation("private_key", fault)))
     }
@@ -102,16 +108,21 @@ impl Guess {
 }
 
 /// A signature made and verified, then the checks that a public half goes through too.
-fn prove((key, comment): (PrivateKey, String), rules: KeyRules) -> Result<(PrivateKey, String), Fault> {
+fn prove(inner: &Inner, (key, comment): (PrivateKey, String)) -> Result<(PrivateKey, String), Fault> {
     key.prove()?;
-    check(key.public(), rules)?;
+    key.examine()?;
+    refuse_compromised(inner, key.public())?;
     Ok((key, comment))
 }
 
-/// The checks of a key whose numbers are in order, cheap ones first: this is the place for all of them, for public and
-/// private keys alike. RSA and DSA come here on the pool.
-fn check(public: &PublicKey, _rules: KeyRules) -> Result<(), Fault> {
-    public.examine()
+/// Refuses a key that the operator knows to be known.
+fn refuse_compromised(inner: &Inner, public: &PublicKey) -> Result<(), Fault> {
+    if !inner.parts.compromised.holds(public) {
+        return Ok(());
+    }
+    let message = "the key is on this service's list of compromised keys: its private half is known to others; make a \
+                   new one, and take this one out of use";
+    Err(Fault { reason: Reason::CompromisedKey, message: message.into() })
 }
 
 /// What is wrong with a key that came in as `field`: the key, or the passphrase beside it.

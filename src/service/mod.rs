@@ -27,6 +27,7 @@ mod project;
 mod read;
 mod record;
 mod request;
+mod shared;
 mod undelete;
 mod update;
 
@@ -41,7 +42,7 @@ use crate::envelope::Envelope;
 use crate::error::{Error, Result};
 use crate::model::{IdMaker, KeyPair, ProjectId};
 use crate::secret::SecretBytes;
-use crate::sshkey::KeyMaker;
+use crate::sshkey::{CompromisedKeys, KeyMaker};
 use crate::store::Store;
 
 use audit::{Action, Audit};
@@ -50,6 +51,7 @@ pub use intake::Read;
 pub use page::Listing;
 pub use project::{Holding, ProjectRules, Projects};
 pub use record::{PrivateText, unfit_format};
+pub use shared::{Alarm, OnAlarm};
 
 /// The use cases. Cloning is cheap.
 #[derive(Clone)]
@@ -75,6 +77,10 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// What each project may do.
     pub projects: Projects,
+    /// Keys that no project may bring.
+    pub compromised: CompromisedKeys,
+    /// Hears what operators must hear.
+    pub alarm: OnAlarm,
     /// How long a deleted pair can come back; zero: not at all.
     pub retention: Duration,
     /// Keys that only this layer uses.
@@ -97,13 +103,14 @@ struct Inner {
     ids: IdMaker,
     requests: request::InFlight,
     guesses: guesses::Guesses,
+    unsearched: shared::Waiting,
 }
 
 impl Service {
     /// Puts a service together.
     pub fn new(parts: Parts) -> Self {
-        let (ids, requests, guesses) = Default::default();
-        Self(Arc::new(Inner { parts, ids, requests, guesses }))
+        let (ids, requests, guesses, unsearched) = Default::default();
+        Self(Arc::new(Inner { parts, ids, requests, guesses, unsearched }))
     }
 
     /// What faces check requests against before they come here.

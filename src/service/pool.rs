@@ -22,6 +22,8 @@ pub enum Work {
     Prove(u16),
     /// Checks the numbers of a public key of so many bits.
     Check(u16),
+    /// Holds moduli against each other.
+    Compare,
     /// Derives a key from a passphrase.
     Kdf,
 }
@@ -197,7 +199,7 @@ fn full(work: Work, wait: Duration) -> Error {
             let message = format!("too many RSA keys are being made: try RSA {bits} again later, or take ED25519");
             Error::new(Reason::RsaQueueFull, message).with_retry_after(retry)
         }
-        Work::Prove(_) | Work::Check(_) | Work::Kdf => {
+        Work::Prove(_) | Work::Check(_) | Work::Compare | Work::Kdf => {
             Error::new(Reason::Overloaded, "too much heavy work is waiting: try again later").with_retry_after(retry)
         }
     }
@@ -213,7 +215,7 @@ fn first_guess(work: Work) -> Duration {
         Work::Rsa(..=2048) => 60,
         Work::Rsa(..=3072) => 250,
         Work::Rsa(_) => 700,
-        Work::Prove(_) | Work::Check(_) => 10,
+        Work::Prove(_) | Work::Check(_) | Work::Compare => 10,
         Work::Kdf => 200,
     })
 }

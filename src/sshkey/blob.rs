@@ -4,7 +4,8 @@
 use super::curve::Curve;
 use super::dsa::Group;
 use super::fault::{Fault, Side, weak_dsa};
-use super::rules::{KeyRules, RSA_BITS_MIN};
+use super::rules::{KeyRules, RSA_BITS_MIN, RSA_EXPONENT_MIN};
+use super::weak::edwards;
 use super::wire::{Reader, put_mpint, put_string};
 use crate::error::Reason;
 
@@ -72,10 +73,10 @@ impl<'a> Numbers<'a> {
     /// Refuses numbers that make no sound key, as far as that is cheap; `PublicKey::examine` does the rest.
     pub(super) fn check(&self, rules: KeyRules) -> Result<(), Fault> {
         match *self {
-            Self::Ed25519(_) | Self::SkEd25519 { .. } => Ok(()),
+            Self::Ed25519(point) | Self::SkEd25519 { point, .. } => check_edwards(point),
             Self::Ecdsa(curve, point) => check_point(curve, point),
             Self::SkEcdsa { point, .. } => check_point(Curve::P256, point),
-            Self::Rsa { n, e } => check_modulus(n, rules).and_then(|()| check_exponent(e)),
+            Self::Rsa { n, e } => check_modulus(n, rules).and_then(|()| check_exponent(e, rules)),
             Self::Dsa { group, y } => group.check_sizes(y),
         }
     }
@@ -195,6 +196,15 @@ fn check_point(curve: Curve, point: &[u8]) -> Result<(), Fault> {
     Err(Fault::new(Reason::EcPointInvalid, "the point of the key is not an uncompressed point of its curve"))
 }
 
+fn check_edwards(point: &[u8]) -> Result<(), Fault> {
+    if edwards::is_sound(point) {
+        return Ok(());
+    }
+    let message = "the point of the key is not one that a private key has: it is off the curve, of small order, or \
+                   not in its one form";
+    Err(Fault::new(Reason::Ed25519PointInvalid, message))
+}
+
 fn check_modulus(n: &[u8], rules: KeyRules) -> Result<(), Fault> {
     let (bits, least) = (bits(n), usize::from(rules.min_rsa_bits.max(RSA_BITS_MIN)));
     if bits > RSA_BITS_MAX {
@@ -212,13 +222,15 @@ fn check_modulus(n: &[u8], rules: KeyRules) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The bounds that SSH software agrees on; that e is below n follows from the size of n.
-fn check_exponent(e: &[u8]) -> Result<(), Fault> {
+/// The upper bound is what SSH software agrees on; that e is below n follows from the size of n.
+fn check_exponent(e: &[u8], rules: KeyRules) -> Result<(), Fault> {
     let value = if e.len() > 8 { u64::MAX } else { e.iter().fold(0, |sum, &b| sum << 8 | u64::from(b)) };
-    if (65_537..=1 << 32).contains(&value) && value % 2 == 1 {
+    let least = rules.min_rsa_exponent.max(RSA_EXPONENT_MIN);
+    if (u64::from(least)..=1 << 32).contains(&value) && value % 2 == 1 {
         return Ok(());
     }
-    Err(Fault::new(Reason::RsaBadExponent, "the RSA public exponent must be odd, from 65537 to 2^32"))
+    let message = format!("the RSA public exponent must be odd, from {least} (policy.min_rsa_exponent) to 2^32");
+    Err(Fault::new(Reason::RsaBadExponent, message))
 }
 
 const ED25519: &str = "ssh-ed25519";

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod blob;
+mod compromised;
 mod curve;
 mod dek_info;
 mod der;
@@ -32,8 +33,10 @@ mod rsa;
 mod rules;
 mod spki;
 mod text;
+mod weak;
 mod wire;
 
+pub use compromised::{CompromisedKeys, CompromisedList};
 pub use curve::Curve;
 pub use fault::Fault;
 pub use format::{KeyFormat, check_format};
@@ -42,3 +45,4 @@ pub use maker::{AwsLcKeyMaker, KeyMaker, KeySpec};
 pub use private::PrivateKey;
 pub use public::{Algorithm, PublicKey};
 pub use rules::KeyRules;
+pub use weak::{CHECKS, Check, SharedPrimes};

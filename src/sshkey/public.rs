@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::blob::Numbers;
 use super::fault::{Fault, Side};
 use super::rules::KeyRules;
-use super::text;
+use super::{text, weak};
 
 /// The algorithm of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,10 +48,12 @@ impl PublicKey {
         Self::parse(text, KeyRules::default())
     }
 
-    /// The checks of its numbers that take milliseconds: for DSA that p and q are prime and the generator is one. Not
-    /// for a thread that others wait on.
+    /// The checks of its numbers that take milliseconds. For RSA those of weak keys (`weak/`), the dearest of which,
+    /// whether the modulus is a prime, takes 20 ms for 4096 bits and 150 ms for 8192; for DSA that p and q are prime and
+    /// the generator is one. Not for a thread that others wait on.
     pub fn examine(&self) -> Result<(), Fault> {
         match self.numbers()? {
+            Numbers::Rsa { n, .. } => weak::check(n, false),
             Numbers::Dsa { group, y } => group.check(y),
             _ => Ok(()),
         }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::blob::{Numbers, bits};
 use super::fault::Fault;
-use super::prime;
+use super::{prime, weak};
 use crate::error::Reason;
 use crate::secret::SecretBytes;
 
@@ -41,13 +41,23 @@ impl RsaNumbers {
         Numbers::Rsa { n: &self.n, e: &self.e }
     }
 
-    /// Refuses numbers that do not belong together. n and e were checked before. That p and q are prime is left to
-    /// `prove`.
+    /// Refuses numbers that do not belong together. n and e were checked before. Where a factor is 1 or tiny the modulus
+    /// itself is looked at first, because the equations mean little there. That p and q are prime is left to `prove`.
     pub(super) fn check(&self) -> Result<(), Fault> {
         // First: with e bounded no d below n^0.3 is an inverse, and whoever sends one must hear what is wrong with it.
         self.check_d()?;
-        if self.p == self.q || !self.has_factors() {
+        if self.p == self.q {
+            return Err(inconsistent("p is q"));
+        }
+        if !self.has_factors() {
             return Err(inconsistent("p * q is not n"));
+        }
+        if *self.p == self.n || *self.q == self.n {
+            weak::check(&self.n, false)?;
+            return Err(inconsistent("p or q is 1"));
+        }
+        if bits(&self.p).min(bits(&self.q)) <= SMALL_BITS {
+            weak::check(&self.n, true)?;
         }
         let (p1, q1) = (less_one(&self.p)?, less_one(&self.q)?);
         let ed = product(&self.e, &self.d);
@@ -79,6 +89,11 @@ impl RsaNumbers {
     pub(super) fn exponents(&self) -> Result<Exponents, Fault> {
         let d = int(&self.d);
         Ok(Exponents { p: bytes(&modulo(&d, &less_one(&self.p)?)?), q: bytes(&modulo(&d, &less_one(&self.q)?)?) })
+    }
+
+    /// The checks of weak keys that public halves go through, less what the two factors have shown. Some milliseconds.
+    pub(super) fn examine(&self) -> Result<(), Fault> {
+        weak::check(&self.n, true)
     }
 
     /// Makes a signature, verifies it, and tests p and q for being prime. Tens of milliseconds to some hundred: not
@@ -177,4 +192,6 @@ pub(super) fn is_one(number: &Int) -> bool {
     number.is_one().into()
 }
 
+/// What trial division finds has no more bits: 65537.
+const SMALL_BITS: usize = 17;
 const PROOF: &[u8] = b"keypairs: proof that both halves belong together";

@@ -160,6 +160,18 @@ pub(super) fn pairs_after(project: &ProjectId, after: Option<KeyPairId>) -> (Vec
     (from, to)
 }
 
+/// The pairs of a project below an id: from, to.
+pub(super) fn pairs_before(project: &ProjectId, before: Option<KeyPairId>) -> (Vec<u8>, Vec<u8>) {
+    let (from, to) = pairs_after(project, None);
+    (from, before.map_or(to, |id| pair(project, id)))
+}
+
+/// The pairs of all projects after a place: from, to.
+pub(super) fn all_pairs_after(after: Option<&(ProjectId, KeyPairId)>) -> (Vec<u8>, Vec<u8>) {
+    let (from, to) = all(PAIR);
+    (after.map_or(from, |(project, id)| pairs_after(project, Some(*id)).0), to)
+}
+
 fn in_project(kind: u8, project: &ProjectId, tail: &[u8]) -> Vec<u8> {
     join(&[&[kind], project.as_str().as_bytes(), &[0], tail])
 }

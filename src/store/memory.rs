@@ -101,4 +101,9 @@ impl Kv for Rows {
         let rows = BTreeMap::range::<[u8], _>(self, (std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
         rows.map(|(key, value)| Ok((key.clone(), value.clone())))
     }
+
+    fn range_back<'s>(&'s self, from: &[u8], to: &[u8]) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>)>> + use<'s> {
+        let rows = BTreeMap::range::<[u8], _>(self, (std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
+        rows.rev().map(|(key, value)| Ok((key.clone(), value.clone())))
+    }
 }

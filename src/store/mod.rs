@@ -101,6 +101,18 @@ pub enum Query<'a> {
         /// Which of them.
         filter: &'a Filter,
     },
+    /// A project's pairs from the newest down, deleted ones too.
+    Newest {
+        /// The tenant.
+        project: &'a ProjectId,
+        /// Only ids below this one.
+        before: Option<KeyPairId>,
+    },
+    /// The pairs of all projects, deleted ones too; rows that are damaged are left out.
+    All {
+        /// Only places after this one.
+        after: Option<&'a (ProjectId, KeyPairId)>,
+    },
     /// What is due to go: deleted pairs whose purge time has come and remembered requests past their time, of all
     /// projects, earliest first.
     Due(Millis),
@@ -120,8 +132,10 @@ pub struct Limit {
 pub struct Page {
     /// In order.
     pub items: Vec<Item>,
-    /// Where to go on, when there may be more (`Query::Project` only).
+    /// Where to go on, when there may be more (`Query::Project` and `Query::Newest`).
     pub next: Option<KeyPairId>,
+    /// The same for `Query::All`.
+    pub next_of_all: Option<(ProjectId, KeyPairId)>,
 }
 
 /// One thing a scan found.

@@ -25,6 +25,13 @@ pub(super) trait Kv {
         from: &[u8],
         to: &[u8],
     ) -> impl Iterator<Item = Result<(Self::Bytes, Self::Bytes)>> + use<'s, Self>;
+
+    /// The same rows from the last one down.
+    fn range_back<'s>(
+        &'s self,
+        from: &[u8],
+        to: &[u8],
+    ) -> impl Iterator<Item = Result<(Self::Bytes, Self::Bytes)>> + use<'s, Self>;
 }
 
 /// Rows to write; `None` removes one.

@@ -111,6 +111,8 @@ pub(super) struct Walk<'q> {
 
 enum Wanted<'q> {
     Project(&'q ProjectId, &'q Filter),
+    Newest(&'q ProjectId),
+    All,
     Due,
 }
 
@@ -121,6 +123,8 @@ impl<'q> Walk<'q> {
             Query::Project { project, after, filter } => {
                 (Wanted::Project(project, filter), keys::pairs_after(project, *after))
             }
+            Query::Newest { project, before } => (Wanted::Newest(project), keys::pairs_before(project, *before)),
+            Query::All { after } => (Wanted::All, keys::all_pairs_after(*after)),
             Query::Due(now) => (Wanted::Due, (vec![keys::DUE], keys::due_after(*now))),
         };
         Self { wanted, from, to, limit, reads: 0, last: None, page: Page::default() }
@@ -128,11 +132,24 @@ impl<'q> Walk<'q> {
 
     /// Reads up to `budget` rows more. True when the page is done.
     pub(super) fn step(&mut self, kv: &impl Kv, mac: &RowMac, budget: usize) -> Result<bool> {
-        let from = self.from.clone();
-        for (done, row) in kv.range(&from, &self.to.clone()).enumerate() {
+        let (from, to) = (self.from.clone(), self.to.clone());
+        match self.wanted {
+            Wanted::Newest(_) => self.go(kv, mac, budget, kv.range_back(&from, &to)),
+            _ => self.go(kv, mac, budget, kv.range(&from, &to)),
+        }
+    }
+
+    fn go<K: Kv>(
+        &mut self,
+        kv: &K,
+        mac: &RowMac,
+        budget: usize,
+        rows: impl Iterator<Item = Result<(K::Bytes, K::Bytes)>>,
+    ) -> Result<bool> {
+        for (done, row) in rows.enumerate() {
             let (key, value) = row?;
             if self.page.items.len() >= self.limit.rows || self.reads >= self.limit.reads {
-                self.page.next = self.last;
+                self.end_early();
                 return Ok(true);
             }
             if done == budget {
@@ -140,11 +157,25 @@ impl<'q> Walk<'q> {
             }
             self.reads += 1;
             self.read(kv, mac, key.as_ref(), value.as_ref())?;
-            self.from.clear();
-            self.from.extend_from_slice(key.as_ref());
-            self.from.push(0); // the next key there can be
+            self.leave_behind(key.as_ref());
         }
         Ok(true)
+    }
+
+    /// The rest begins after this key, or ends before it.
+    fn leave_behind(&mut self, key: &[u8]) {
+        match self.wanted {
+            Wanted::Newest(_) => self.to = key.to_vec(),
+            _ => self.from = [key, &[0]].concat(), // the next key there can be
+        }
+    }
+
+    /// There is more.
+    fn end_early(&mut self) {
+        self.page.next = self.last;
+        if let Wanted::All = self.wanted {
+            self.page.next_of_all = self.from.split_last().and_then(|(_, last)| keys::place(last));
+        }
     }
 
     /// What was found.
@@ -161,6 +192,15 @@ impl<'q> Walk<'q> {
                     Ok(pair) => filter.wants(&pair).then(|| Item::Pair(Box::new(pair))),
                     Err(_) => Some(Item::Unreadable(id)),
                 }
+            }
+            Wanted::Newest(project) => {
+                let Some(id) = key.last_chunk::<16>().map(|id| KeyPairId::from_bytes(*id)) else { return Ok(()) };
+                self.last = Some(id);
+                Some(mac.open_pair(project, id, value).map_or(Item::Unreadable(id), |pair| Item::Pair(Box::new(pair))))
+            }
+            Wanted::All => {
+                let pair = keys::place(key).and_then(|(project, id)| mac.open_pair(&project, id, value).ok());
+                pair.map(|pair| Item::Pair(Box::new(pair)))
             }
             Wanted::Due => due(kv, mac, key)?,
         };

@@ -28,6 +28,8 @@ pub struct Metrics {
     group_size: Histogram,
     rsa_waiting: Gauge,
     rsa_generation: Histogram,
+    shared_primes: Counter,
+    shared_primes_unsearched: Counter,
 }
 
 /// How the text is written.
@@ -51,6 +53,8 @@ impl Metrics {
             fsync: Histogram::new(exponential_buckets(0.0001, 2.0, 16)), // 0.1 ms to 3.3 s
             group_size: Histogram::new(exponential_buckets(1.0, 2.0, 11)), // 1 to 1024
             rsa_waiting: Gauge::default(),
+            shared_primes: Counter::default(),
+            shared_primes_unsearched: Counter::default(),
             rsa_generation: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]),
         };
         metrics.registered(version)
@@ -84,6 +88,16 @@ impl Metrics {
         self.rsa_generation.observe(took.as_secs_f64());
     }
 
+    /// Two stored RSA keys turned out to share a prime.
+    pub fn shared_prime(&self) {
+        self.shared_primes.inc();
+    }
+
+    /// So many RSA keys were stored and will not be searched for shared primes.
+    pub fn shared_prime_unsearched(&self, keys: usize) {
+        self.shared_primes_unsearched.inc_by(keys as u64);
+    }
+
     /// All of it as text.
     pub fn text(&self, exposition: Exposition) -> String {
         let mut text = String::new();
@@ -110,6 +124,10 @@ impl Metrics {
         registry.register("rsa_queue_depth", "Calls that wait for an RSA worker", self.rsa_waiting.clone());
         let made = self.rsa_generation.clone();
         registry.register("rsa_generation_duration_seconds", "How long making an RSA key took", made);
+        let shared = self.shared_primes.clone();
+        registry.register("rsa_shared_primes", "Stored RSA keys found to share a prime with another", shared);
+        let unsearched = self.shared_primes_unsearched.clone();
+        registry.register("rsa_shared_primes_unsearched", "RSA keys not searched: too many at once", unsearched);
         registry.register_collector(Box::new(Process::new()));
         self
     }

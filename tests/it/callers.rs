@@ -100,7 +100,7 @@ impl Counts {
     }
 }
 
-fn scrape(address: &str) -> String {
+pub fn scrape(address: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();

@@ -18,7 +18,7 @@ use keypairs::service::call::{Call, CallId};
 use keypairs::service::command::{By, Create, Delete, ExportPrivate, Key, List, Manner, NewPair, Repeat, Undelete};
 use keypairs::service::pool::{Pool, PoolLimits};
 use keypairs::service::{Listing, Parts, ProjectRules, Projects, Service, ServiceKeys};
-use keypairs::sshkey::{AwsLcKeyMaker, KeyFormat, KeyRules, KeySpec};
+use keypairs::sshkey::{AwsLcKeyMaker, CompromisedKeys, KeyFormat, KeyRules, KeySpec};
 use keypairs::store::memory::{MemoryStore, Rows};
 use keypairs::store::sled::{SledOptions, SledStore};
 use keypairs::store::{RowMac, Store};
@@ -176,6 +176,8 @@ fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) 
     let default = ProjectRules { key_pairs: 500, encryption, keys: KeyRules::default() };
     let limits = PoolLimits { workers: 2, queue: 64, longest_wait: Duration::from_secs(60) };
     Service::new(Parts {
+        compromised: CompromisedKeys::default(),
+        alarm: Arc::new(|_| ()),
         store,
         envelope: Envelope::new(vec![("keyring".to_owned(), keyring.clone() as _)], entropy.clone()),
         maker: Arc::new(AwsLcKeyMaker::new(entropy.clone())),

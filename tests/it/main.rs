@@ -34,4 +34,6 @@ mod server;
 mod service;
 mod sshkey;
 mod telemetry;
+mod weak_keys;
 mod wire;
+mod wycheproof_vectors;

@@ -47,8 +47,7 @@ impl Place {
 
     /// A `keypairs` command with this place's data and configuration after `words`. $KEYPAIRS_BIN is another build.
     pub fn command(&self, words: &[&str]) -> Command {
-        let program = std::env::var_os("KEYPAIRS_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_keypairs").into());
-        let mut command = Command::new(program);
+        let mut command = Command::new(program());
         command.args(words).arg("--data-dir").arg(self.data());
         if self.config().exists() {
             command.arg("--config").arg(self.config());
@@ -203,6 +202,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program that is tested.
+pub fn program() -> std::ffi::OsString {
+    std::env::var_os("KEYPAIRS_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_keypairs").into())
 }
 
 /// Polls until `condition` holds, for at most 60 s.

@@ -6,6 +6,8 @@ mod private_refused;
 pub mod private_table;
 mod public_refused;
 pub mod public_table;
+mod weak;
+pub mod weak_table;
 
 use std::fs;
 use std::path::Path;

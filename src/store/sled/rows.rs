@@ -50,6 +50,11 @@ impl<'k> Kv for Rows<'k> {
         let mut rows = self.tree.range::<&[u8], _>(from..to);
         std::iter::from_fn(move || self.guarded(|| rows.next().transpose()).transpose())
     }
+
+    fn range_back<'s>(&'s self, from: &[u8], to: &[u8]) -> impl Iterator<Item = Result<(IVec, IVec)>> + use<'s, 'k> {
+        let mut rows = self.tree.range::<&[u8], _>(from..to);
+        std::iter::from_fn(move || self.guarded(|| rows.next_back().transpose()).transpose())
+    }
 }
 
 /// Runs work on sled. What sled reports as damage or breaks on is fatal, and told.

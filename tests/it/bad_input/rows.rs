@@ -10,7 +10,7 @@ use super::Told::{self, Accepted, Line, Refused};
 use super::{Ask, Row, corpus, placement};
 use crate::frames::{field, frame, frame_saying};
 use crate::sshkey::public_table::BadKey;
-use crate::sshkey::{encode, make, private_table, public_table};
+use crate::sshkey::{encode, make, private_table, public_table, weak_table};
 
 /// All of them.
 pub fn all() -> Vec<Row> {
@@ -18,6 +18,8 @@ pub fn all() -> Vec<Row> {
         [names(), texts_and_places(), public_forms(), private_forms(), encryption(), wire_forms(), corpus::rows()];
     let mut rows: Vec<Row> = parts.into_iter().flatten().collect();
     rows.extend(public_table::rows().into_iter().map(public_row));
+    rows.extend(weak_table::rows().into_iter().map(public_row));
+    rows.extend(weak_table::private_rows().into_iter().map(private_row));
     rows.extend(private_table::rows().into_iter().chain(private_table::rows_for_the_proof()).map(private_row));
     rows.sort_by_key(|row| row.0);
     rows

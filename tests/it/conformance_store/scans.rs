@@ -10,6 +10,8 @@ super::both!(
     pages_in_order_of_ids,
     filters_and_deleted_pairs,
     pages_end_at_rows_read,
+    pages_from_the_newest_down,
+    pages_of_all_projects,
     due_earliest_first,
     forgotten_requests_are_gone,
     stale_forget_does_nothing,
@@ -63,6 +65,35 @@ async fn pages_end_at_rows_read(bed: &mut Bed) {
     assert_eq!((ids(&page), page.next), (vec![id(300)], None));
     // One page over several steps of the reader.
     assert_eq!(ids(&scan(None, 1_000).await.unwrap()), vec![id(300)]);
+}
+
+async fn pages_from_the_newest_down(bed: &mut Bed) {
+    for (project, numbers) in [("a", 1..=3), ("b", 4..=303)] {
+        for number in numbers {
+            bed.insert(&public_pair(project, number)).await;
+        }
+    }
+    bed.commit(vec![replace(&deleted(&public_pair("b", 302), 5_000))]).await.unwrap();
+    let project = project("b");
+    let query = |before| Query::Newest { project: &project, before };
+    let first = bed.page(query(None), 3).await;
+    assert_eq!((ids(&first), first.next), (vec![id(303), id(302), id(301)], Some(id(301))));
+    // Over several steps of the reader, to the end of the project and no further.
+    let rest = bed.page(query(first.next), 1_000).await;
+    assert_eq!((ids(&rest), rest.next), ((4..=300).rev().map(id).collect(), None));
+}
+
+async fn pages_of_all_projects(bed: &mut Bed) {
+    for (project, number) in [("a", 3), ("a", 4), ("b", 1), ("c", 2)] {
+        bed.insert(&public_pair(project, number)).await;
+    }
+    bed.commit(vec![replace(&deleted(&public_pair("a", 4), 5_000))]).await.unwrap();
+    let first = bed.page(Query::All { after: None }, 2).await;
+    assert_eq!((ids(&first), first.next_of_all.clone()), (vec![id(3), id(4)], Some((project("a"), id(4)))));
+    let second = bed.page(Query::All { after: first.next_of_all.as_ref() }, 1).await;
+    assert_eq!((ids(&second), second.next_of_all.clone()), (vec![id(1)], Some((project("b"), id(1)))));
+    let last = bed.page(Query::All { after: second.next_of_all.as_ref() }, 1).await;
+    assert_eq!((ids(&last), last.next_of_all), (vec![id(2)], None));
 }
 
 async fn due_earliest_first(bed: &mut Bed) {

@@ -19,6 +19,8 @@ pub fn rows() -> Vec<BadKey> {
 /// Carmichael number, which passes Fermat's test to every base, so that signatures made with it verify.
 pub fn rows_for_the_proof() -> Vec<BadKey> {
     let rsa = rsa_key();
+    // The bases of the proof follow from n: with a fixed q they are the same in every run.
+    let rsa = rsa.with(Q, hex(PRIME));
     let forged = |p: &str| {
         let p = hex(p);
         let n = product(&p, &rsa.0[Q]);
@@ -279,7 +281,7 @@ fn bytes(number: &BoxedUint) -> Vec<u8> {
     number.to_be_bytes_trimmed_vartime().into_vec()
 }
 
-fn product(a: &[u8], b: &[u8]) -> Vec<u8> {
+pub fn product(a: &[u8], b: &[u8]) -> Vec<u8> {
     bytes(&int(a).concatenating_mul(&int(b)))
 }
 
@@ -287,7 +289,7 @@ fn sum(a: &[u8], b: &[u8]) -> Vec<u8> {
     bytes(&int(a).concatenating_add(int(b)))
 }
 
-fn less_one(a: &[u8]) -> Vec<u8> {
+pub fn less_one(a: &[u8]) -> Vec<u8> {
     let mut out = a.to_vec();
     *out.last_mut().unwrap() -= 1; // odd numbers only
     out
@@ -314,3 +316,8 @@ const COMPOSITE: &str = "daffb2297631a992f0ce583505c6af0758d5563dab2cd31ee315128
 const CARMICHAEL: &str = "e3a1fc75afff7b59ea901875d8a0dc4c1d9437848ccd628658b92b849bcd2a3b533cdfb5acb732f3a0062a27a9d626e1c8f1\
     055d27648e54fd2e3cb8334d4332f623b09b4ca8ae7010f8c441b7e4212a4f43b8743e5f3cdeb58cd69b7248bdc4e5d0dabf\
     ea36894272b203115fd5ea57a3789bd9e5a7d10b2cef301eff3a1391";
+
+/// 1,024 bits.
+const PRIME: &str = "d0b8599c39263059f28c105d1fb17c2390c192cfd3ac94af0f21ddb66cad4a268d116ece1738f7d93d9c172411e20b8f6b0d\
+    549b6f03675a1600a35a099950d836f675cc81e74ef5e8e25d940ed904759531985d5d9dc9f81818e811892f902bd23f0824\
+    128b2f330c5c7fd0a6a3a4506513270e269e0d37f2a74de452e6ba5f";

@@ -1,0 +1,53 @@
+//! The table of compromised keys: read at start, built by the operator from published lists.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+
+use super::Failure;
+use super::command::{finish, new_file, print};
+use crate::cli::CompromisedCommand;
+use crate::config::Config;
+use crate::sshkey::{CompromisedKeys, CompromisedList};
+
+/// The table that the configuration names, the empty one when it names none. A damaged one is refused: a service that
+/// went on without it would take what it was told to refuse.
+pub(super) fn table(config: &Config) -> Result<CompromisedKeys, Failure> {
+    let Some(path) = &config.policy.compromised_keys_file else { return Ok(CompromisedKeys::default()) };
+    let bytes = std::fs::read(path).map_err(|error| Failure::io(&format!("cannot read {}", path.display()), error))?;
+    CompromisedKeys::read(&bytes).map_err(|what| {
+        let message = "the table of compromised keys, policy.compromised_keys_file, cannot be used";
+        Failure::Damaged(format!(
+            "{message}: {}: {what}; build it anew with `keypairs compromised build`",
+            path.display()
+        ))
+    })
+}
+
+/// `compromised build`.
+pub fn compromised(command: &CompromisedCommand) -> Result<(), Failure> {
+    let CompromisedCommand::Build { lists, out, debian } = command;
+    let mut list = CompromisedList::new(*debian);
+    for path in lists {
+        read(&mut list, path)?;
+    }
+    let table = list.table();
+    if table.is_empty() {
+        return Err(Failure::config("the lists hold no key"));
+    }
+    let mut file = new_file(out)?;
+    file.write_all(&table.to_bytes())
+        .map_err(|error| Failure::io(&format!("cannot write {}", out.display()), error))?;
+    finish(&file, out)?;
+    print(&format!("{} keys in {}; name it in policy.compromised_keys_file\n", table.len(), out.display()))
+}
+
+fn read(list: &mut CompromisedList, path: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::io(&format!("cannot read {}", path.display()), error as std::io::Error);
+    let lines = BufReader::new(File::open(path).map_err(failed)?).lines();
+    for (at, line) in lines.enumerate() {
+        let fault = |what| Failure::config(format!("{}:{}: the line {what}", path.display(), at + 1));
+        list.add(&line.map_err(failed)?).map_err(fault)?;
+    }
+    Ok(())
+}
