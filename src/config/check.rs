@@ -111,6 +111,17 @@ fn holds(text: &[u8], label: &str) -> bool {
     lines.into_iter().any(|line| line.starts_with(b"-----BEGIN ") && ends(line))
 }
 
+/// A file that must be there and readable; it is not read here.
+pub(super) fn file(settings: &mut Settings, key: &str, found: Found<PathBuf>) -> PathBuf {
+    let Found { value, origin } = found;
+    match fs::File::open(&value).and_then(|file| file.metadata()) {
+        Ok(met) if met.is_file() => {}
+        Ok(_) => settings.fault(key, &origin, format!("{} is not a file", value.display())),
+        Err(error) => settings.fault(key, &origin, format!("{} cannot be read: {error}", value.display())),
+    }
+    value
+}
+
 /// The words of a project's `encryption`.
 pub(super) fn encryption(
     settings: &mut Settings,
