@@ -63,3 +63,51 @@ const LIMIT: usize = 10;
 const WINDOW: Millis = 60_000;
 /// So many projects are kept apart; they take a few megabytes.
 const PROJECTS: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(outcome: Result<()>) -> Option<Duration> {
+        outcome.err().map(|error| {
+            assert_eq!(error.reason, Reason::PassphraseRateLimited);
+            error.retry_after.unwrap()
+        })
+    }
+
+    #[test]
+    fn the_eleventh_waits_until_the_first_is_a_minute_old() {
+        let (guesses, project) = (Guesses::default(), ProjectId::parse("", "a").ok());
+        for second in 0..10 {
+            assert!(guesses.count(project.as_ref(), second * 1000).is_ok());
+        }
+        assert_eq!(refused(guesses.check(project.as_ref(), 10_000)), Some(Duration::from_secs(50)));
+        assert!(guesses.check(None, 10_000).is_ok(), "another project");
+        assert_eq!(refused(guesses.count(project.as_ref(), 59_999)), Some(Duration::from_millis(1)));
+        assert!(guesses.count(project.as_ref(), 60_000).is_ok());
+        assert_eq!(refused(guesses.check(project.as_ref(), 60_000)), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_locks_nobody_out() {
+        let guesses = Guesses::default();
+        for _ in 0..10 {
+            guesses.count(None, 1_000_000).unwrap();
+        }
+        assert!(guesses.check(None, 1_000_000).is_err());
+        assert!(guesses.check(None, 900_000).is_ok());
+    }
+
+    #[test]
+    fn made_up_projects_take_bounded_memory() {
+        let guesses = Guesses::default();
+        for number in 0..PROJECTS {
+            guesses.count(ProjectId::parse("", &format!("p{number}")).ok().as_ref(), 0).unwrap();
+        }
+        let other = ProjectId::parse("", "other").ok();
+        assert!(refused(guesses.count(other.as_ref(), 1000)).is_some());
+        assert!(guesses.check(other.as_ref(), 1000).is_ok(), "its right passphrases are looked at");
+        assert!(guesses.count(other.as_ref(), 60_000).is_ok(), "a minute later they are forgotten");
+        assert_eq!(guesses.lock().len(), 1);
+    }
+}

@@ -251,7 +251,7 @@ def oddities(work, keys):
     add("ppk3-short-seed-locked", text, answer, passphrase=PASSPHRASE, row=113)
     # RFC 4716 section 3.6: other headers, and one that runs over two lines.
     rfc = (OUT / "rfc4716-rsa.pub").read_text()
-    headers = 'Subject: me\nComment: "two \\\nlines"\nx-command: /home/me/bin/lock-in-guest.sh\n'
+    headers = 'Subject: me\nComment: "two \\\nlines"\nx-command: lock-in-guest\n'
     text = re.sub("Comment: .*\n", lambda _: headers, rfc)
     add("rfc4716-rsa-headers.pub", text, keys["rsa"]["fingerprint"], "public", row=52)
     add("rfc4716-rsa-crlf.pub", rfc.replace("\n", "\r\n"), keys["rsa"]["fingerprint"], "public", row=52)

@@ -16,7 +16,7 @@ use crate::server::Server;
 async fn derivations_that_would_wait_too_long_are_refused() {
     let world = World::configured("[limits]\nrsa_queue_wait_seconds = 1\n").await;
     let told = all_at_once(&world, &case("most-bcrypt-64-rounds"), 40, Duration::from_secs(30)).await;
-    let refused: Vec<&Refusal> = told.iter().filter_map(|told| told.as_ref().err()).collect();
+    let refused: Vec<&Refusal> = told.iter().filter_map(|told| told.as_ref().err().map(|refusal| &**refusal)).collect();
     assert!((1..40).contains(&refused.len()), "some were opened, some refused: {}", refused.len());
     for told in refused {
         assert_eq!((told.code, told.reason.as_str()), (ResourceExhausted, "OVERLOADED"), "{}", told.message);
@@ -71,8 +71,11 @@ async fn memory_is_bounded() {
     assert!((64 << 10..=(2 * 68) << 10).contains(&more), "two at a time: the peak grew by {more} KiB over {before}");
 }
 
+/// What became of an import: done, or how it was refused.
+type Outcome = Result<(), Box<Refusal>>;
+
 /// So many imports of one file at once, checked and not stored.
-async fn all_at_once(world: &World, case: &Case, count: usize, deadline: Duration) -> Vec<Result<(), Refusal>> {
+async fn all_at_once(world: &World, case: &Case, count: usize, deadline: Duration) -> Vec<Outcome> {
     let mut going = tokio::task::JoinSet::new();
     for _ in 0..count {
         let mut message = import_private("web", &case.text);
@@ -89,10 +92,10 @@ async fn all_at_once(world: &World, case: &Case, count: usize, deadline: Duratio
 }
 
 /// A caller's own deadline has no details.
-fn told(outcome: Result<tonic::Response<pb::ImportPrivateResponse>, tonic::Status>) -> Result<(), Refusal> {
+fn told(outcome: Result<tonic::Response<pb::ImportPrivateResponse>, tonic::Status>) -> Outcome {
     match outcome {
         Ok(_) => Ok(()),
-        Err(status) if status.details().is_empty() => Err(Refusal {
+        Err(status) if status.details().is_empty() => Err(Box::new(Refusal {
             code: status.code(),
             reason: String::new(),
             message: status.message().to_owned(),
@@ -101,11 +104,11 @@ fn told(outcome: Result<tonic::Response<pb::ImportPrivateResponse>, tonic::Statu
             resource: None,
             quota_of: None,
             retry_after: None,
-        }),
+        })),
         Err(status) => {
             let refusal = Refusal::of(&status);
             assert_ne!(refusal.code, Fine);
-            Err(refusal)
+            Err(Box::new(refusal))
         }
     }
 }

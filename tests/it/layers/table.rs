@@ -93,7 +93,7 @@ pub const NAMED: &[(&str, &[&str], &str)] = &[
     ("hkdf", &["cipher.rs"], "each primitive is chosen once"),
     (
         "hmac",
-        &["cipher.rs", "store/record.rs", "sshkey/ppk.rs"],
+        &["cipher.rs", "store/record.rs", "sshkey/ppk/"],
         "each primitive is chosen once; rows clone a prepared state; what foreign key files are locked with is theirs",
     ),
     ("ssh_cipher", &["sshkey/"], "ciphers of foreign key files"),
