@@ -49,7 +49,7 @@ fn base(round: u8, seed: &[u8], precision: u32) -> BoxedUint {
 fn rounds(number: &BoxedUint) -> u8 {
     match number.bits_vartime() {
         ..=1536 => 4,
-        ..=2048 => 2,
+        1537..=2048 => 2,
         _ => 1,
     }
 }
