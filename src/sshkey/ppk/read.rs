@@ -79,10 +79,14 @@ impl Derivation {
         let (memory, passes) = (number("Argon2-Memory")?, number("Argon2-Passes")?);
         let parallelism = number("Argon2-Parallelism")?;
         let salt = base16ct::mixed::decode_vec(lines.header("Argon2-Salt")?).map_err(|_| malformed())?;
-        if memory > MEMORY_MAX || passes > PASSES_MAX {
+        // The work is memory times passes. puttygen measures how many passes of 8 MiB take a tenth of a second and
+        // writes that number, so a bound of the passes alone would refuse what it writes on a quick machine.
+        let work = memory.max(MEMORY_LEAST).saturating_mul(passes);
+        if memory > MEMORY_MAX || work > WORK_MAX {
             let message = format!(
-                "Argon2 of the file asks for {memory} KiB and {passes} passes: at most {MEMORY_MAX} and {PASSES_MAX} are \
-                 taken; save it anew: puttygen FILE -O private --ppk-param memory=8192,passes=13 -o NEW"
+                "Argon2 of the file asks for {memory} KiB and {passes} passes: at most {MEMORY_MAX} KiB, and at most \
+                 {PASSES_AT_MOST_MEMORY} passes of that or as much work with less, are taken; save it anew: \
+                 puttygen FILE -O private --ppk-param memory=8192,passes=13 -o NEW"
             );
             return Err(kdf_too_costly(message));
         }
@@ -160,4 +164,8 @@ fn malformed() -> Fault {
 const LINES_MAX: usize = 512;
 /// KiB.
 const MEMORY_MAX: u64 = 64 * 1024;
-const PASSES_MAX: u64 = 16;
+/// So that very many passes of very little memory, each with a cost of its own, are bounded too.
+const MEMORY_LEAST: u64 = 1024;
+const PASSES_AT_MOST_MEMORY: u64 = 16;
+/// KiB filled, over all passes: half a second on one core.
+const WORK_MAX: u64 = MEMORY_MAX * PASSES_AT_MOST_MEMORY;
