@@ -151,6 +151,11 @@ impl Service {
         Ok(commits.zip(fsyncs))
     }
 
+    /// Its connections.
+    pub(crate) fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
     fn client(&self) -> KeyPairsClient<Channel> {
         KeyPairsClient::new(self.channels[0].clone())
     }

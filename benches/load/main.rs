@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench load                  100,000 pairs, 5 interleaved runs: about 10 minutes
 //! cargo bench --bench load -- --short       5,000 pairs, 1 run: about a minute, for CI
+//! cargo bench --bench load -- --imports     Get beside 64 callers of costly imports, and nothing else
 //! ```
 //!
 //! It promises that the figures of one run come from servers that stood under the same load on the same machine in the
@@ -14,6 +15,7 @@ mod bao;
 mod drive;
 mod echo;
 mod http;
+mod imports;
 mod keypairs;
 mod process;
 mod report;
@@ -64,6 +66,9 @@ struct Options {
     /// Creates per measurement, at most: they are taken away after each.
     #[arg(long, default_value_t = 10_000)]
     creates: u64,
+    /// Only this: Get alone, and beside 64 callers that import the most expensive key files that are allowed.
+    #[arg(long)]
+    imports: bool,
     /// Leave OpenBao out.
     #[arg(long)]
     no_bao: bool,
@@ -124,6 +129,9 @@ struct Stage {
 async fn bench(options: Options) -> Outcome<bool> {
     if cfg!(debug_assertions) {
         println!("WARNING: this is not an optimised build; its figures mean nothing");
+    }
+    if options.imports {
+        return imports::bench(&options, &keypairs::program(options.program.clone())).await;
     }
     let folder = tempfile::tempdir()?;
     let mut report = Report::default();
