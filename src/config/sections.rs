@@ -98,7 +98,7 @@ fn store(settings: &mut Settings) -> Store {
     if let Some(origin) = settings.secret_origin("store.url") {
         settings.fault("store.url", &origin, "goes with kind = \"postgres\", which is not built yet; remove it");
     }
-    let cache_mib = settings.whole("store.cache_mib", 8..=65_536).map_or(40, |found| found.value);
+    let cache_mib = settings.whole("store.cache_mib", 8..=65_536).map_or(36, |found| found.value);
     Store { kind: kind.value.unwrap_or(StoreKind::Sled), cache_mib }
 }
 

@@ -173,7 +173,7 @@ impl State {
 
 fn worker(shared: &Shared) {
     // Heavy work takes the time that calls leave. Where niceness may not be lowered the pool still works.
-    let _ = rustix::process::nice(10);
+    let _ = rustix::process::nice(19);
     while let Some(job) = shared.next() {
         let start = Instant::now();
         let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job.run)).unwrap_or(true);

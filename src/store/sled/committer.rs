@@ -3,6 +3,7 @@
 //! Promise: an answer leaves only after fsync; after a failed fsync no `Ok` leaves any more. A batch to one tree is
 //! crash-atomic in sled (it pins the log and seals a batch manifest).
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 use super::disk::{Floor, storage_full};
 use super::epoch::Sidecar;
 use super::export::{Tapped, touched};
+use super::gate::Before;
 use super::open::Opened;
 use super::rows::{caught, unavailable};
 use super::{Fatal, Shared, SledOptions};
@@ -145,7 +147,8 @@ impl Committer {
         if let Some(fatal) = &self.dead {
             return answer_all(waiting.into_iter().map(|(_, done)| done), || unavailable(&fatal.to_string()));
         }
-        let rows = shared.rows();
+        let read = RefCell::default();
+        let rows = shared.rows().keeping(&read);
         let mut group = Group::new(&rows, &shared.mac);
         let mut answers = Vec::with_capacity(waiting.len());
         for (steps, done) in waiting {
@@ -154,7 +157,8 @@ impl Committer {
         }
         let admitted = answers.iter().filter(|(_, answer)| answer.is_ok()).count();
         shared.stats.count_refused(answers.len() - admitted);
-        match self.make_durable(group.into_writes(), admitted) {
+        let writes = group.into_writes();
+        match self.make_durable(writes, read.into_inner(), admitted) {
             // Refusals wait too: what they tell of may be of this group.
             Ok(()) => answers.into_iter().for_each(|(done, answer)| drop(done.send(answer))),
             Err(fatal) => {
@@ -164,8 +168,8 @@ impl Committer {
         }
     }
 
-    /// Applies, flushes and fsyncs; readers may see it then.
-    fn make_durable(&mut self, mut writes: Writes, commits: usize) -> Result<(), Fatal> {
+    /// Applies, flushes and fsyncs; readers may see it then. `read` are rows that are known to be as they were read.
+    fn make_durable(&mut self, mut writes: Writes, mut read: Before, commits: usize) -> Result<(), Fatal> {
         if writes.is_empty() {
             return Ok(());
         }
@@ -174,7 +178,10 @@ impl Committer {
         let row = shared.mac.seal_head(head).map_err(|e| Fatal::Damaged(e.to_string()))?;
         writes.insert(keys::head(), Some(row));
 
-        let before = writes.keys().map(|key| Ok((key.clone(), caught(|| shared.db.get(key))?)));
+        let before = writes.keys().map(|key| match read.remove_entry(key) {
+            Some(known) => Ok(known),
+            None => Ok((key.clone(), caught(|| shared.db.get(key))?)),
+        });
         shared.gate.begin(before.collect::<Result<_, Fatal>>()?);
         caught(|| shared.db.apply_batch(batch(&writes)))?;
         let began = Instant::now();

@@ -1,6 +1,7 @@
 //! sled's rows as a reader sees them: under the watchdog's eye, panics caught, and of a group in flight the rows from
 //! before it.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sled::IVec;
@@ -17,17 +18,24 @@ pub(super) struct Rows<'a> {
     board: &'a Board,
     alarm: &'a Alarm,
     before: Option<&'a Before>,
+    read: Option<&'a RefCell<Before>>,
 }
 
 impl<'a> Rows<'a> {
     /// Everything, what is not durable yet too.
     pub(super) fn new(tree: &'a sled::Tree, board: &'a Board, alarm: &'a Alarm) -> Self {
-        Self { tree, board, alarm, before: None }
+        Self { tree, board, alarm, before: None, read: None }
     }
 
     /// Single rows as they were before the group in flight. Ranges still see it.
     pub(super) fn before(self, before: Option<&'a Before>) -> Self {
         Self { before, ..self }
+    }
+
+    /// Keeps the single rows that are read, and does not read them again: for the committer, which alone writes, and
+    /// wants them once more when it applies a group.
+    pub(super) fn keeping(self, read: &'a RefCell<Before>) -> Self {
+        Self { read: Some(read), ..self }
     }
 
     fn guarded<T>(&self, work: impl FnOnce() -> sled::Result<T>) -> Result<T> {
@@ -43,7 +51,14 @@ impl<'k> Kv for Rows<'k> {
         if let Some(row) = self.before.and_then(|before| before.get(key)) {
             return Ok(row.clone());
         }
-        self.guarded(|| self.tree.get(key))
+        if let Some(row) = self.read.and_then(|read| read.borrow().get(key).cloned()) {
+            return Ok(row);
+        }
+        let row = self.guarded(|| self.tree.get(key))?;
+        if let Some(read) = self.read {
+            read.borrow_mut().insert(key.to_vec(), row.clone());
+        }
+        Ok(row)
     }
 
     fn range<'s>(&'s self, from: &[u8], to: &[u8]) -> impl Iterator<Item = Result<(IVec, IVec)>> + use<'s, 'k> {
