@@ -220,7 +220,7 @@ fn existing_data(config: &Config) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn new_file(path: &Path) -> Result<File, Failure> {
+fn new_file(path: &Path) -> Result<File, Failure> {
     OpenOptions::new()
         .write(true)
         .create_new(true)

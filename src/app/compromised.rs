@@ -1,11 +1,12 @@
 //! The table of compromised keys: read at start, built by the operator from published lists.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::Failure;
-use super::command::{finish, new_file, print};
+use super::command::{finish, print};
 use crate::cli::CompromisedCommand;
 use crate::config::Config;
 use crate::sshkey::{CompromisedKeys, CompromisedList};
@@ -35,7 +36,13 @@ pub fn compromised(command: &CompromisedCommand) -> Result<(), Failure> {
     if table.is_empty() {
         return Err(Failure::config("the lists hold no key"));
     }
-    let mut file = new_file(out)?;
+    // It is no secret, and the service may run as another user than who builds it.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(out)
+        .map_err(|error| Failure::io(&format!("cannot make {}", out.display()), error))?;
     file.write_all(&table.to_bytes())
         .map_err(|error| Failure::io(&format!("cannot write {}", out.display()), error))?;
     finish(&file, out)?;

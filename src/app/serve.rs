@@ -41,9 +41,11 @@ pub fn serve(config: Config) -> Result<(), Failure> {
     outcome
 }
 
-/// Whether `serve` can do what the configuration wants of files that only make sense together: certificate, key and CA.
+/// Whether `serve` can do what the configuration wants of files: certificate, key and CA, which only make sense together,
+/// and the table of compromised keys.
 pub fn check(config: &Config) -> Result<(), Failure> {
-    transport(config).map(drop)
+    transport(config)?;
+    super::compromised::table(config).map(drop)
 }
 
 async fn run(config: Config) -> Result<(), Failure> {

@@ -18,19 +18,15 @@ pub(super) struct Guesses(Mutex<HashMap<Option<ProjectId>, Vec<Millis>>>);
 impl Guesses {
     /// Refuses, with the time after which it is worth trying again, a project that was wrong too often.
     pub(super) fn check(&self, project: Option<&ProjectId>, now: Millis) -> Result<()> {
-        let mut wrong = self.lock();
-        let Some(times) = wrong.get_mut(&project.cloned()) else { return Ok(()) };
-        times.retain(|&at| is_recent(at, now));
-        if times.len() < LIMIT {
-            return Ok(());
+        match self.lock().get_mut(&project.cloned()) {
+            Some(times) => room(times, now),
+            None => Ok(()),
         }
-        Err(limited(times.iter().min().copied().unwrap_or(now), now))
     }
 
     /// Counts a wrong one. Refused as by `check` when others were wrong meanwhile, so that nobody hears of more wrong
     /// ones than the limit says.
     pub(super) fn count(&self, project: Option<&ProjectId>, now: Millis) -> Result<()> {
-        self.check(project, now)?;
         let mut wrong = self.lock();
         if wrong.len() >= PROJECTS {
             wrong.retain(|_, times| times.iter().any(|&at| is_recent(at, now)));
@@ -38,12 +34,23 @@ impl Guesses {
         if wrong.len() >= PROJECTS {
             return Err(limited(now, now)); // whoever makes up so many projects is guessing
         }
-        wrong.entry(project.cloned()).or_default().push(now);
+        let times = wrong.entry(project.cloned()).or_default();
+        room(times, now)?;
+        times.push(now);
         Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Option<ProjectId>, Vec<Millis>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether one more may be wrong; times that do not matter any more are forgotten.
+fn room(times: &mut Vec<Millis>, now: Millis) -> Result<()> {
+    times.retain(|&at| is_recent(at, now));
+    match times.len() < LIMIT {
+        true => Ok(()),
+        false => Err(limited(times.iter().min().copied().unwrap_or(now), now)),
     }
 }
 

@@ -58,6 +58,13 @@ impl Service {
             let message = "the private key is not encrypted, so the passphrase is not its own: send none";
             return Ok(Err(Violation::new("passphrase", Reason::PassphraseUnsupported, message)));
         }
+        if file.is_locked() {
+            // Neither answer is work: it must not wait, and the pool must not learn that derivations are quick.
+            if passphrase.is_none() {
+                return Ok(file.open(None, rules).map_err(|fault| violation("private_key", fault)));
+            }
+            self.0.guesses.check(project, self.0.parts.clock.now())?;
+        }
         let work = match file.effort() {
             Effort::Little => None,
             Effort::Numbers(bits) => Some(Work::Prove(bits)),
@@ -92,7 +99,7 @@ struct Guess {
 }
 
 impl Guess {
-    /// Looks at the limit when the work begins, and not before: other wrong ones may have waited in front.
+    /// Looks at the limit again when the work begins: other wrong ones may have waited in front.
     fn run<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<Result<T, Fault>> {
         let (guesses, project) = (&self.inner.guesses, self.project.as_ref());
         let now = || self.inner.parts.clock.now();

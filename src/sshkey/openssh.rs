@@ -1,14 +1,11 @@
 //! OpenSSH's own private key format, `openssh-key-v1` (PROTOCOL.key), in and out.
 //!
-//! Reading is done here, so that each flaw has its own reason; writing is left to the ssh-key crate.
+//! Reading is done here, so that each flaw has its own reason. Writing is too: ssh-key's writer gives the scalar of an
+//! ECDSA key its full width, and PuTTY refuses the needless zeros. ssh-key derives what encrypts.
 
+use base64ct::{Base64, Encoding};
 use ssh_cipher::{Cipher, Tag};
-use ssh_key::private::{
-    DsaKeypair, DsaPrivateKey, EcdsaKeypair, EcdsaPrivateKey, Ed25519Keypair, Ed25519PrivateKey, KeypairData,
-    RsaKeypair, RsaPrivateKey,
-};
-use ssh_key::public::{DsaPublicKey, EcdsaPublicKey, Ed25519PublicKey, RsaPublicKey};
-use ssh_key::{Kdf, LineEnding, Mpint};
+use ssh_key::Kdf;
 use zeroize::Zeroizing;
 
 use super::blob::{KeyType, Numbers, curve_named, sized};
@@ -19,7 +16,7 @@ use super::lock;
 use super::private::{PrivateKey, Secret};
 use super::rsa::RsaNumbers;
 use super::rules::KeyRules;
-use super::wire::Reader;
+use super::wire::{Reader, put_length, put_mpint, put_string, without_zeros};
 use crate::clock::{Entropy, random};
 use crate::error::Reason;
 use crate::secret::SecretText;
@@ -74,7 +71,7 @@ pub(super) fn read(bytes: &[u8], rules: KeyRules) -> Result<Form, Fault> {
 
 /// Salt and rounds of bcrypt-pbkdf, whose cost is bounded before anything is derived.
 fn bcrypt_options<'a>(kdf: &[u8], options: &'a [u8]) -> Result<(&'a [u8], u32), Fault> {
-    if kdf != b"bcrypt" {
+    if kdf != BCRYPT {
         return Err(unsupported_cipher(
             "the key derivation of the file is not bcrypt: encrypt it anew (ssh-keygen -p)",
         ));
@@ -173,7 +170,7 @@ fn given(reader: &mut Reader<'_>, rules: KeyRules) -> Result<Given, Fault> {
     }
 }
 
-/// A scalar as an mpint; needless leading zeros are taken, because the ssh-key crate writes them.
+/// A scalar as an mpint; needless leading zeros are taken: other tools write them.
 fn scalar(bytes: &[u8]) -> Result<&[u8], Fault> {
     match bytes {
         [0x80..=0xff, ..] => Err(Side::Private.malformed("a number in the key is negative")),
@@ -188,61 +185,87 @@ pub(super) fn write(
     comment: &str,
     entropy: &dyn Entropy,
 ) -> Result<SecretText, Fault> {
-    let mut file = ssh_key::PrivateKey::new(pair(key)?, comment).map_err(|_| unwritable())?;
+    let cipher = passphrase.map_or(Cipher::None, |_| Cipher::Aes256Ctr);
+    let block = passphrase.map_or(NO_CIPHER_BLOCK, |_| cipher.block_size());
+    let mut section = section(key, comment, block, random(entropy))?;
+    let (mut kdf, mut options) = (b"none".as_slice(), Vec::new());
     if let Some(passphrase) = passphrase {
-        let kdf = Kdf::Bcrypt { salt: random::<16>(entropy).to_vec(), rounds: BCRYPT_ROUNDS };
-        let check = u32::from_be_bytes(random(entropy));
-        file = file
-            .encrypt_with(Cipher::Aes256Ctr, kdf, check, passphrase.expose())
-            .map_err(|_| Fault::internal("the key cannot be encrypted"))?;
+        let salt = random::<16>(entropy);
+        kdf = BCRYPT;
+        put_string(&mut options, &salt);
+        options.extend_from_slice(&BCRYPT_ROUNDS.to_be_bytes());
+        let derivation = Kdf::Bcrypt { salt: salt.to_vec(), rounds: BCRYPT_ROUNDS };
+        let derived = derivation.derive_key_and_iv(cipher, passphrase.expose());
+        let (key, iv) = derived.map_err(|_| unwritable())?;
+        cipher.encrypt(&key, &iv, &mut section).map_err(|_| unwritable())?;
     }
-    Ok(file.to_openssh(LineEnding::LF).map_err(|_| unwritable())?.into())
+    let mut file = Zeroizing::new(Vec::with_capacity(2 * SECTION_ROOM)); // so large that it never grows
+    file.extend_from_slice(MAGIC);
+    [cipher.as_str().as_bytes(), kdf, &options].into_iter().for_each(|part| put_string(&mut file, part));
+    file.extend_from_slice(&1_u32.to_be_bytes());
+    put_string(&mut file, key.public().blob());
+    put_string(&mut file, &section);
+    Ok(armoured(&file))
 }
 
-/// The same numbers in the types of the ssh-key crate, which wipes them too.
-fn pair(key: &PrivateKey) -> Result<KeypairData, Fault> {
-    match (key.secret(), key.public().numbers()?) {
-        (Secret::Ed25519(seed), Numbers::Ed25519(point)) => Ok(KeypairData::Ed25519(Ed25519Keypair {
-            public: Ed25519PublicKey(point.try_into().map_err(|_| unwritable())?),
-            private: Ed25519PrivateKey::from_bytes(seed),
-        })),
-        (Secret::Ecdsa(_, scalar), Numbers::Ecdsa(_, point)) => Ok(KeypairData::Ecdsa(ecdsa_pair(scalar, point)?)),
-        (Secret::Rsa(numbers), _) => Ok(KeypairData::Rsa(rsa_pair(numbers)?)),
-        (Secret::Dsa(x), Numbers::Dsa { group, y }) => {
-            let [p, q, g, y] = [group.p, group.q, group.g, y].map(Mpint::from_positive_bytes);
-            let public = DsaPublicKey::new(p, q, g, y).map_err(|_| unwritable())?;
-            let private = DsaPrivateKey::new(Mpint::from_positive_bytes(x)).map_err(|_| unwritable())?;
-            Ok(KeypairData::Dsa(DsaKeypair::new(public, private).map_err(|_| unwritable())?))
+/// The private section: check numbers, the numbers of the key, the comment, and the filling up to a whole block.
+fn section(key: &PrivateKey, comment: &str, block: usize, check: [u8; 4]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let mut out = Zeroizing::new(Vec::with_capacity(SECTION_ROOM));
+    out.extend_from_slice(&[check, check].concat());
+    let numbers = key.public().numbers()?;
+    put_string(&mut out, numbers.key_type().as_bytes());
+    match (key.secret(), numbers) {
+        (Secret::Ed25519(seed), Numbers::Ed25519(point)) => {
+            put_string(&mut out, point);
+            put_length(&mut out, seed.len() + point.len());
+            out.extend_from_slice(&**seed);
+            out.extend_from_slice(point);
         }
-        _ => Err(unwritable()),
+        (Secret::Ecdsa(_, scalar), Numbers::Ecdsa(curve, point)) => {
+            put_string(&mut out, curve.name().as_bytes());
+            put_string(&mut out, point);
+            put_mpint(&mut out, without_zeros(scalar)); // PuTTY refuses a needless zero, OpenSSH does not
+        }
+        (Secret::Rsa(rsa), _) => {
+            [&rsa.n, &rsa.e].into_iter().for_each(|number| put_mpint(&mut out, number));
+            [&rsa.d, &rsa.iqmp, &rsa.p, &rsa.q].into_iter().for_each(|number| put_mpint(&mut out, number));
+        }
+        (Secret::Dsa(x), Numbers::Dsa { group, y }) => {
+            [group.p, group.q, group.g, y].into_iter().for_each(|number| put_mpint(&mut out, number));
+            put_mpint(&mut out, without_zeros(x));
+        }
+        _ => return Err(unwritable()),
     }
+    put_string(&mut out, comment.as_bytes());
+    let missing = out.len().next_multiple_of(block) - out.len();
+    out.extend((1..).take(missing));
+    Ok(out)
 }
 
-fn ecdsa_pair(scalar: &[u8], point: &[u8]) -> Result<EcdsaKeypair, Fault> {
-    Ok(match EcdsaPublicKey::from_sec1_bytes(point).map_err(|_| unwritable())? {
-        EcdsaPublicKey::NistP256(public) => EcdsaKeypair::NistP256 { public, private: fixed(scalar)? },
-        EcdsaPublicKey::NistP384(public) => EcdsaKeypair::NistP384 { public, private: fixed(scalar)? },
-        EcdsaPublicKey::NistP521(public) => EcdsaKeypair::NistP521 { public, private: fixed(scalar)? },
-    })
-}
-
-fn fixed<const N: usize>(scalar: &[u8]) -> Result<EcdsaPrivateKey<N>, Fault> {
-    let bytes: Zeroizing<[u8; N]> = Zeroizing::new(scalar.try_into().map_err(|_| unwritable())?);
-    Ok(EcdsaPrivateKey::from(*bytes))
-}
-
-fn rsa_pair(numbers: &RsaNumbers) -> Result<RsaKeypair, Fault> {
-    let mpint = |bytes: &[u8]| Mpint::from_positive_bytes(bytes);
-    let public = RsaPublicKey::new(mpint(&numbers.e), mpint(&numbers.n)).map_err(|_| unwritable())?;
-    let (d, iqmp, p, q) = (mpint(&numbers.d), mpint(&numbers.iqmp), mpint(&numbers.p), mpint(&numbers.q));
-    let private = RsaPrivateKey::new(d, iqmp, p, q).map_err(|_| unwritable())?;
-    RsaKeypair::new(public, private).map_err(|_| unwritable())
+/// In PEM, in lines of 70 as OpenSSH writes them.
+fn armoured(file: &[u8]) -> SecretText {
+    let base64 = Zeroizing::new(Base64::encode_string(file));
+    let mut out = Zeroizing::new(String::with_capacity(base64.len() + base64.len() / LINE + 100));
+    out.push_str("-----BEGIN OPENSSH PRIVATE KEY-----\n");
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(LINE)); // base64 is ASCII
+        out.push_str(line);
+        out.push('\n');
+        rest = after;
+    }
+    out.push_str("-----END OPENSSH PRIVATE KEY-----\n");
+    out.into()
 }
 
 fn unwritable() -> Fault {
     Fault::internal("the key cannot be written in the OpenSSH format")
 }
 
+const LINE: usize = 70;
+/// An RSA key of 8192 bits and the longest comment: 4 KiB of numbers and 1 KiB.
+const SECTION_ROOM: usize = 8 * 1024;
+const BCRYPT: &[u8] = b"bcrypt";
 const MAGIC: &[u8] = b"openssh-key-v1\0";
 const NO_CIPHER_BLOCK: usize = 8;
 const TAG_LEN: usize = 16;

@@ -75,8 +75,14 @@ pub(super) fn put_mpint(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn put_length(out: &mut Vec<u8>, len: usize) {
+/// Appends the length of a `string` whose parts follow.
+pub(super) fn put_length(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
+}
+
+/// A big-endian number without its leading zeros.
+pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
+    number.get(number.iter().take_while(|&&b| b == 0).count()..).unwrap_or_default()
 }
 
 const TRUNCATED: &str = "the key is cut off, or a length in it is wrong";

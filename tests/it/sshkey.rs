@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
+use base64ct::{Base64, Encoding};
 use keypairs::clock::OsEntropy;
 use keypairs::error::Reason;
 use keypairs::secret::SecretText;
@@ -103,6 +104,36 @@ fn compact_form_opens_only_beside_its_own_public_half() {
         }
         let longer = [compact.expose(), &[0]].concat();
         assert!(PrivateKey::from_compact(key.public(), &longer).is_none());
+    }
+}
+
+/// PuTTY could not open one P-521 key in four: their scalars were written at full width, with zeros in front.
+#[test]
+fn scalars_are_written_without_needless_zeros() {
+    fn string<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+        let (length, after) = rest.split_first_chunk::<4>().unwrap();
+        let (string, after) = after.split_at(u32::from_be_bytes(*length) as usize);
+        *rest = after;
+        string
+    }
+    for curve in [Curve::P256, Curve::P384, Curve::P521] {
+        for _ in 0..64 {
+            let text = encode(&make(KeySpec::Ecdsa(curve)), KeyFormat::OpenSsh, None);
+            let base64: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+            let file = Base64::decode_vec(&base64).unwrap();
+            let mut rest = &file["openssh-key-v1\0".len()..];
+            for _ in 0..3 {
+                string(&mut rest);
+            }
+            rest = &rest[4..];
+            string(&mut rest);
+            let mut section = &string(&mut rest)[8..];
+            for _ in 0..3 {
+                string(&mut section);
+            }
+            let scalar = string(&mut section);
+            assert!(scalar[0] != 0 || scalar[1] >= 0x80, "{curve:?}: {} bytes", scalar.len());
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::super::fault::Fault;
 use super::super::private::{PrivateKey, Secret};
-use super::super::wire::{put_mpint, put_string};
+use super::super::wire::{put_mpint, put_string, without_zeros};
 use super::{AES, BLOCK, Derivation, Frame, LINE, MacKey, NONE, START, Version, split};
 use crate::clock::{Entropy, random};
 use crate::secret::SecretText;
@@ -86,8 +86,7 @@ fn private_blob(key: &PrivateKey) -> Result<Zeroizing<Vec<u8>>, Fault> {
             put_string(&mut out, seed.get(..len).unwrap_or_default());
         }
         Secret::Ecdsa(_, number) | Secret::Dsa(number) => {
-            let zeros = number.iter().take_while(|&&b| b == 0).count();
-            put_mpint(&mut out, number.get(zeros..).unwrap_or_default());
+            put_mpint(&mut out, without_zeros(number));
         }
         Secret::Rsa(rsa) => {
             [&rsa.d, &rsa.p, &rsa.q, &rsa.iqmp].into_iter().for_each(|number| put_mpint(&mut out, number))
