@@ -187,7 +187,12 @@ pub(super) fn write(
 ) -> Result<SecretText, Fault> {
     let cipher = passphrase.map_or(Cipher::None, |_| Cipher::Aes256Ctr);
     let block = passphrase.map_or(NO_CIPHER_BLOCK, |_| cipher.block_size());
-    let mut section = section(key, comment, block, random(entropy))?;
+    // Any number will do. In clear it follows from the key, so that one key is always given out as the same file.
+    let check = match passphrase {
+        Some(_) => random(entropy),
+        None => key.public().sha256().first_chunk().copied().unwrap_or_default(),
+    };
+    let mut section = section(key, comment, block, check)?;
     let (mut kdf, mut options) = (b"none".as_slice(), Vec::new());
     if let Some(passphrase) = passphrase {
         let salt = random::<16>(entropy);
