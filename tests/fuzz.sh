@@ -32,7 +32,7 @@ RUSTC_BOOTSTRAP=1 "$CARGO_TOOL" fuzz build --fuzz-dir fuzz --target-dir "$HOME_D
 BIN=$HOME_DIR/$(rustc -vV | sed -n 's/^host: //p')/release
 # What libFuzzer and the sanitizer keep for themselves is not the input's: the heap of an input is measured in the target
 # (fuzz/src/meter.rs). The limit of a whole process only finds what is never freed.
-export ASAN_OPTIONS=quarantine_size_mb=16:detect_leaks=1:${ASAN_OPTIONS-}
+export ASAN_OPTIONS=quarantine_size_mb=16:detect_leaks=0:detect_stack_use_after_return=0:${ASAN_OPTIONS-}
 LIMITS=(-timeout=10 -malloc_limit_mb=64 -rss_limit_mb=768 -max_len=16384 -dict=fuzz/keys.dict)
 
 if [[ -n $FILE ]]; then exec "$BIN/${TARGETS[0]}" "${LIMITS[@]}" "$FILE"; fi
