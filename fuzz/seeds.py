@@ -137,7 +137,7 @@ def ppk(seeds, text):
         return
     comment = headers.get("Comment", "").encode()
     for flags in range(4):
-        seeds.put("ppk", bytes([flags]) + piece(comment) + piece(public) + piece(private))
+        seeds.put("ppk", bytes([flags]) + piece(comment) + piece(public) + private)
 
 
 def cheap_locks(seeds):

@@ -5,6 +5,7 @@
 #
 #   tests/fuzz.sh                          10 seconds a target: what .ci/run runs
 #   tests/fuzz.sh --long 3600              an hour a target: for a night
+#   tests/fuzz.sh --million                a million runs or ten minutes a target, whichever is first
 #   tests/fuzz.sh --long 600 ppk pkcs8     only these
 #   tests/fuzz.sh --file FILE ppk          one input again
 #
@@ -17,11 +18,13 @@ source tests/tools.sh
 CARGO_FUZZ=0.13.2
 HOME_DIR=target/fuzz
 SECONDS_EACH=10
+RUNS=-1   # no end
 FILE=
 case ${1-} in
     --long) SECONDS_EACH=$2; shift 2 ;;
+    --million) SECONDS_EACH=600; RUNS=1000000; shift ;;
     --file) FILE=$2; shift 2 ;;
-    -*) sed -n '2,12p' "$0" >&2; exit 2 ;;
+    -*) sed -n '2,13p' "$0" >&2; exit 2 ;;
 esac
 mapfile -t TARGETS < <(sed -n 's/^path = "fuzz_targets\/\(.*\)\.rs"$/\1/p' fuzz/Cargo.toml)
 if (($# > 0)); then TARGETS=("$@"); fi
@@ -44,7 +47,7 @@ fuzz_one() {
     local target=$1 log=$HOME_DIR/log/$1 rc=0
     mkdir -p $HOME_DIR/{corpus,failed,log}/"$target"
     rmdir "$log"
-    "$BIN/$target" "${LIMITS[@]}" -max_total_time="$SECONDS_EACH" -print_final_stats=1 \
+    "$BIN/$target" "${LIMITS[@]}" -max_total_time="$SECONDS_EACH" -runs=$RUNS -print_final_stats=1 \
         -artifact_prefix=$HOME_DIR/failed/"$target"/ $HOME_DIR/corpus/"$target" $HOME_DIR/seeds/"$target" \
         > "$log" 2>&1 || rc=$?
     awk -v target="$target" -v rc=$rc '
@@ -52,10 +55,12 @@ fuzz_one() {
         /^stat::average_exec_per_sec/ { speed = $2 }
         /^stat::peak_rss_mb/ { rss = $2 }
         /cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") cov = $(i + 1) }
+        /^taken: / { taken = $2 }
+        /^Done / { seconds = $(NF - 1) }
         /^costs: / { slowest = $2; heap = $4 }
         END {
-            printf "%-15s %-6s %10d runs %7d/s %6d edges  slowest %6.1f ms  heap %6.1f KiB  rss %4d MiB\n",
-                target, rc ? "FAILED" : "ok", runs, speed, cov, slowest / 1000, heap / 1024, rss
+            printf "%-14s %-6s %9d runs %5d s %6d/s  taken %7d+  %5d edges  slowest %5.1f ms  heap %4d KiB  rss %3d MiB\n",
+                target, rc ? "FAILED" : "ok", runs, seconds, speed, taken, cov, slowest / 1000, heap / 1024, rss
         }' "$log" > "$log.line"
     cat "$log.line"
     if ((rc != 0)); then grep -aE -A12 'panicked at|^==[0-9]+==|^SUMMARY|Test unit written' "$log" | head -40; fi

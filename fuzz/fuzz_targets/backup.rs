@@ -5,7 +5,11 @@
 use keypairs::cipher;
 use keypairs::service::backup::{BackupKeys, check, restore};
 use keypairs_fuzz::stored::{block_on, key, service, store};
-use keypairs_fuzz::{fuzz_target, meter::metered, piece};
+use keypairs_fuzz::{
+    fuzz_target,
+    meter::{metered, taken},
+    piece,
+};
 use tokio::sync::mpsc;
 
 fuzz_target!(|data: &[u8]| {
@@ -18,6 +22,7 @@ fuzz_target!(|data: &[u8]| {
     };
     metered(|| {
         let Ok(counted) = check(&keys, || Ok(file.as_slice())) else { return };
+        taken();
         let store = store();
         let Ok(restored) = block_on(restore(&keys, || Ok(file.as_slice()), &*store)) else { return };
         assert!(restored == counted, "a check counts {counted:?}, a restore {restored:?}");

@@ -3,11 +3,18 @@
 
 use keypairs::envelope::inspect;
 use keypairs::error::Reason;
-use keypairs_fuzz::{fuzz_target, meter::metered, stored::rewritten};
+use keypairs_fuzz::{
+    fuzz_target,
+    meter::{metered, taken},
+    stored::rewritten,
+};
 
 fuzz_target!(|data: &[u8]| {
     metered(|| match inspect(data) {
-        Ok(header) => assert!(rewritten(&header, data).as_deref() == Ok(data), "two byte forms of one header"),
+        Ok(header) => {
+            taken();
+            assert!(rewritten(&header, data).as_deref() == Ok(data), "two byte forms of one header");
+        }
         Err(error) => assert!(matches!(error.reason, Reason::RecordCorrupt | Reason::FormatVersionUnknown)),
     });
 });

@@ -3,7 +3,10 @@
 #![no_main]
 
 use keypairs_fuzz::stored::{Rings, reseal};
-use keypairs_fuzz::{fuzz_target, meter::metered};
+use keypairs_fuzz::{
+    fuzz_target,
+    meter::{metered, taken},
+};
 
 fuzz_target!(|data: &[u8]| {
     thread_local! { static RINGS: Rings = Rings::new(); }
@@ -15,6 +18,7 @@ fuzz_target!(|data: &[u8]| {
     RINGS.with(|rings| {
         metered(|| {
             let Ok(ring) = rings.open(&file) else { return };
+            taken();
             let (id, before) = (ring.id(), ring.versions());
             let purpose = ring.derive("fuzz");
             assert!(before.iter().any(|version| version.name == "default"));

@@ -7,7 +7,10 @@ use keypairs::model::{Filter, KeyPairId, ProjectId};
 use keypairs::service::Service;
 use keypairs::service::command::List;
 use keypairs_fuzz::stored::{block_on, service, store};
-use keypairs_fuzz::{fuzz_target, meter::metered};
+use keypairs_fuzz::{
+    fuzz_target,
+    meter::{metered, taken},
+};
 
 fuzz_target!(|data: &[u8]| {
     thread_local! { static SERVICE: Service = service(store()); }
@@ -29,6 +32,7 @@ fuzz_target!(|data: &[u8]| {
             list.page_token = text.to_owned();
             metered(|| {
                 if is_taken(service, &list) && !text.is_empty() {
+                    taken();
                     let bytes = Base64UrlUnpadded::decode_vec(text).expect("only base64 is taken");
                     let id = KeyPairId::from_bytes(bytes[..16].try_into().expect("a token has 32 bytes"));
                     assert!(service.page_token(&list, id) == text, "two texts of one token");

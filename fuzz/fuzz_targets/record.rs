@@ -3,13 +3,17 @@
 
 use keypairs::model::{KeyPairId, ProjectId};
 use keypairs::store::{decode_row, encode_row};
-use keypairs_fuzz::{fuzz_target, meter::metered};
+use keypairs_fuzz::{
+    fuzz_target,
+    meter::{metered, taken},
+};
 
 fuzz_target!(|data: &[u8]| {
     let project = ProjectId::parse("project", "default").expect("a project");
     let id = KeyPairId::from_bytes([7; 16]);
     metered(|| {
         if let Some(pair) = decode_row(&project, id, data) {
+            taken();
             let row = encode_row(&pair);
             let again = decode_row(&project, id, &row).expect("what was written is read");
             assert!(encode_row(&again) == row, "a row changes by being read");

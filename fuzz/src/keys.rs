@@ -6,6 +6,8 @@ use keypairs::error::Reason;
 use keypairs::secret::SecretText;
 use keypairs::sshkey::{Fault, KeyFile, KeyFormat, KeyRules, PrivateKey, PublicKey, check_format};
 
+use crate::meter::taken;
+
 /// The passphrase of everything that is locked here.
 pub const PASSPHRASE: &str = "correct horse";
 
@@ -24,6 +26,7 @@ pub fn public(text: &str) {
         }
     };
     by_default.map_or_else(|fault| told(&fault), |other| assert!(other == (key.clone(), comment.clone())));
+    taken();
     let line = key.line(&comment);
     assert!(!line.contains(['\n', '\r', '\0']), "one key, one line");
     assert!(PublicKey::parse(&line, WIDE).as_ref() == Ok(&(key.clone(), comment.clone())), "the line reads as another");
@@ -51,6 +54,7 @@ pub fn private(text: &str) {
         Ok((key, comment)) => {
             let again = KeyFile::read(&crlf(text), WIDE).and_then(|file| file.open(Some(&passphrase), WIDE));
             same(&key, &comment, again);
+            taken();
             survives(text, &key, &comment);
         }
     }

@@ -21,6 +21,15 @@ pub fn metered(work: impl FnOnce()) {
     assert!(grew <= MEMORY, "this input took {grew} bytes of heap");
 }
 
+/// An input was taken: printed at each power of two, so that a target whose inputs are all refused at the door shows.
+pub fn taken() {
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    let taken = TAKEN.fetch_add(1, Ordering::Relaxed) + 1;
+    if taken.is_power_of_two() {
+        eprintln!("taken: {taken}");
+    }
+}
+
 /// The sanitizer and the asserts make it several times slower than it is: a bound that holds here holds in the service.
 const TIME: Duration = Duration::from_millis(250);
 /// The promise for inputs that derive nothing; what derives is bounded here to less.
