@@ -53,11 +53,6 @@ buf_lint() {
     "$VENV/bin/buf" lint
 }
 
-# count REGEX: the sum of the numbers that its matches on standard input start with.
-count() {
-    { grep -aoE "$1" || true; } | awk '{ sum += $1 } END { print sum + 0 }'
-}
-
 # run NAME FUNCTION [ARGUMENT...]: a step, when it was chosen.
 run() {
     local word

@@ -41,6 +41,11 @@ step() {
 # counted PASSED FAILED: adds to the step that runs.
 counted() { printf '%d %d\n' "$1" "$2" >> "$STEP_DIR/counted"; }
 
+# count REGEX: the sum of the numbers that its matches on standard input start with.
+count() {
+    { grep -aoE "$1" || true; } | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
 # note TEXT: a line for the summary, such as what was not run and why.
 note() {
     printf 'note: %s\n' "$*"

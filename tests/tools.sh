@@ -63,3 +63,18 @@ python_venv() {
     $VENV/bin/grpcurl --version
     $VENV/bin/bao version
 }
+
+# cargo_tool NAME VERSION: puts the path of a cargo subcommand into CARGO_TOOL: the installed one where it has this
+# version, else one that is built into .tools once (one to three minutes).
+cargo_tool() {
+    local name=$1 version=$2 dir=.tools/$1-$2
+    if [[ $("$name" --version 2> /dev/null) == "$name $version" ]]; then
+        CARGO_TOOL=$name
+        return 0
+    fi
+    CARGO_TOOL=$dir/bin/$name
+    if [[ ! -x $CARGO_TOOL ]]; then
+        cargo install --quiet --locked --debug --root "$dir" --target-dir "$dir/target" "$name" --version "$version"
+        rm -rf "$dir/target"
+    fi
+}

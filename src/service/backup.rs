@@ -67,10 +67,10 @@ impl Service {
     }
 }
 
-/// Reads all of a backup and says how many pairs it holds.
+/// Reads all of a backup and says how many pairs it holds: as many as a restore makes.
 pub fn check<R: Read>(keys: &BackupKeys, open: impl Fn() -> std::io::Result<R>) -> Result<Counted> {
-    let last = survey(keys, open)?;
-    Ok(Counted { pairs: last.len() as u64, unreadable: 0 })
+    let pairs = survey(keys, open)?.into_values().filter(|last| last.is_pair).count();
+    Ok(Counted { pairs: pairs as u64, unreadable: 0 })
 }
 
 /// Reads a backup twice, first to check all of it, then to fill `store`, which must be empty.
@@ -84,7 +84,7 @@ pub async fn restore<R: Read>(
     let mut batch = Vec::with_capacity(BATCH);
     for (number, entry) in (0..).zip(Reader::new(keys, open().map_err(unreadable)?)?) {
         let entry = entry?;
-        if last.get(&place(&entry)) != Some(&number) {
+        if last.get(&place(&entry)).is_none_or(|last| last.number != number) {
             continue;
         }
         let Entry::Pair(row) = entry else { continue };
@@ -99,14 +99,22 @@ pub async fn restore<R: Read>(
     Ok(counted)
 }
 
-/// The number of each pair's last entry: a later one took the place of earlier ones.
+/// A pair's last entry: it took the place of earlier ones.
+struct Last {
+    /// Which entry of the file, from 0.
+    number: u64,
+    /// Not one that says that the pair went.
+    is_pair: bool,
+}
+
 fn survey<R: Read>(
     keys: &BackupKeys,
     open: impl Fn() -> std::io::Result<R>,
-) -> Result<HashMap<(ProjectId, KeyPairId), u64>> {
+) -> Result<HashMap<(ProjectId, KeyPairId), Last>> {
     let mut last = HashMap::new();
     for (number, entry) in (0..).zip(Reader::new(keys, open().map_err(unreadable)?)?) {
-        last.insert(place(&entry?), number);
+        let entry = entry?;
+        last.insert(place(&entry), Last { number, is_pair: matches!(entry, Entry::Pair(_)) });
     }
     Ok(last)
 }

@@ -223,11 +223,12 @@ fn malformed() -> Fault {
 
 /// OWASP's figure of 2023 for PBKDF2 with HMAC-SHA-256.
 const PBKDF2_ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).unwrap();
-const PBKDF2_MAX: u32 = 1_000_000;
+/// Fuzzed, the bounds are those of microseconds.
+const PBKDF2_MAX: u32 = if cfg!(fuzzing) { 16 } else { 1_000_000 };
 const SCRYPT_MEMORY: u64 = 64 << 20;
 const SCRYPT_SIDE: u64 = 4 << 20;
 /// Blocks of 128 bytes: below a second of one core.
-const SCRYPT_BLOCKS: u64 = 1 << 20;
+const SCRYPT_BLOCKS: u64 = if cfg!(fuzzing) { 64 } else { 1 << 20 };
 
 const CIPHERS: [(ObjectIdentifier, Cipher); 4] = [
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.2"), Cipher::Aes128Cbc),

@@ -100,6 +100,9 @@ impl Check {
 
 /// All checks of a modulus whose size was checked. With `factored` two proper factors of it are known.
 pub(super) fn check(n: &[u8], factored: bool) -> Result<(), Fault> {
+    if cfg!(fuzzing) {
+        return Ok(()); // a hundred milliseconds here would leave the readers a few runs a second
+    }
     let modulus = Modulus::new(n);
     CHECKS.iter().filter(|check| check.of_factored || !factored).try_for_each(|check| check.judge(&modulus))
 }
