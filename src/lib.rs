@@ -7,8 +7,9 @@
 //!  5 faces      grpc                                  wire <-> domain
 //!  4 service    service                               the use cases
 //!  3 envelope   envelope                              seals and opens a private key
-//!  2 ports      kms  store                            one trait each, blind to each other
-//!  1 pure       model  sshkey                         no I/O, no clock
+//!  2 ports      provider  kms  store                  one trait each, blind to each other
+//!  1 pure       dialect  sshkey  model                no I/O, no clock
+//!               outbound                              the one HTTPS client
 //!  0 base       error  secret  clock  ready  octets  cipher
 //! ```
 
@@ -20,12 +21,15 @@ pub mod cipher;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dialect;
 pub mod envelope;
 pub mod error;
 pub mod grpc;
 pub mod kms;
 pub mod model;
 pub mod octets;
+pub mod outbound;
+pub mod provider;
 pub mod ready;
 pub mod secret;
 pub mod service;

@@ -9,6 +9,7 @@ mod filter;
 mod id;
 mod key_pair;
 mod name;
+mod placement;
 mod text;
 
 pub use encryption::{EncryptionChoice, EncryptionMode, KeyChoice, SealedBy};
@@ -16,6 +17,9 @@ pub use filter::{Filter, FingerprintFilter};
 pub use id::{IdMaker, KeyPairId, RequestId, ShortId};
 pub use key_pair::{Deleted, KeyPair, KeyPairState, Maker, Origin, PrivateKeyState};
 pub use name::KeyPairName;
+pub use placement::{
+    Open, OpenWork, Placement, PlacementError, PlacementState, ProviderKind, ProviderName, Scope, Wishes,
+};
 pub use text::{Description, Labels, ProjectId, UserId};
 
 /// The provider name of this service itself.

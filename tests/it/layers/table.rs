@@ -18,9 +18,12 @@ pub const LAYERS: &[(&str, u8)] = &[
     ("envelope", 3),
     // 2 ports and their adapters, blind to each other.
     ("kms", 2),
+    ("provider", 2),
     ("store", 2),
-    // 1 pure: no I/O, no clock, no async.
+    // 1 pure: no I/O, no clock, no async. `outbound`, the one HTTPS client, is not: it is here because it knows no more.
+    ("dialect", 1),
     ("model", 1),
+    ("outbound", 1),
     ("sshkey", 1),
     // 0 base.
     ("cipher", 0),
@@ -35,6 +38,8 @@ pub const LAYERS: &[(&str, u8)] = &[
 pub const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("cipher", "secret", "keys live in SecretBytes"),
     ("model", "sshkey", "a pair holds its public half, a filter its algorithm; keys know nothing of pairs"),
+    ("dialect", "model", "operations carry checked words"),
+    ("dialect", "sshkey", "bodies carry public keys"),
     ("config", "telemetry", "the log's format is a setting, and the log checks its own level"),
     ("app", "config", "builds from it"),
     ("app", "telemetry", "hands the metrics to those who count"),
@@ -50,6 +55,8 @@ pub const BLIND: &[(&str, &str, &str)] = &[
     ("grpc", "envelope", "a face converts and calls a use case"),
     ("grpc", "store", "a face converts and calls a use case"),
     ("grpc", "kms", "a face converts and calls a use case"),
+    ("grpc", "provider", "a face converts and calls a use case"),
+    ("grpc", "dialect", "clouds' words are for the face and the adapters"),
     ("cli", "service", "the client commands know the contract, not the server"),
     ("cli", "envelope", "the client commands know the contract, not the server"),
     ("cli", "store", "the client commands know the contract, not the server"),
@@ -82,7 +89,11 @@ pub const NAMED: &[(&str, &[&str], &str)] = &[
     ("tonic_types", &["grpc/", "cli/", "app/serve.rs"], "error details; reflection serves their descriptors"),
     ("tonic_health", &["app/"], "health is told by the assembly"),
     ("tonic_reflection", &["app/"], "reflection is added by the assembly"),
-    ("http", &["grpc/"], "headers of calls"),
+    ("http", &["grpc/", "dialect/", "outbound.rs", "provider/"], "requests and answers, headers of calls"),
+    ("reqwest", &["outbound.rs"], "one HTTPS client"),
+    ("governor", &["outbound.rs"], "the rate of each account and action"),
+    ("percent_encoding", &["dialect/"], "requests as they are signed"),
+    ("form_urlencoded", &["dialect/"], "requests as they are signed"),
     ("tower", &["grpc/", "app/", "cli/operator_client.rs"], "the layer around calls; a channel over a unix socket"),
     ("axum", &["telemetry/serve.rs"], "GET /metrics, and nothing else over HTTP/1"),
     ("sled", &["store/sled/", "store/mod.rs", "app/mod.rs"], "one adapter knows its engine"),
