@@ -16,6 +16,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     /// Why, from the closed list.
     pub reason: Reason,
+    /// The family, where it is not the reason's own: what a cloud refused can be of any.
+    pub class: Option<Class>,
     /// For the caller: what was wrong and what to do. No secrets, no internals.
     pub message: String,
     /// For the log only.
@@ -55,6 +57,7 @@ impl Error {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
             reason,
+            class: None,
             message: message.into(),
             detail: None,
             violations: Vec::new(),
@@ -87,6 +90,18 @@ impl Error {
     /// A fault of the service. The caller hears only that; `detail` goes to the log.
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new(Reason::Internal, "internal error; the log has it under this call's id").with_detail(detail)
+    }
+
+    /// What a caller can do about it.
+    pub fn class(&self) -> Class {
+        self.class.unwrap_or(self.reason.class())
+    }
+
+    /// Says that it is of another family than its reason.
+    #[must_use]
+    pub fn of_class(mut self, class: Class) -> Self {
+        self.class = Some(class);
+        self
     }
 
     /// Adds words for the log.
@@ -411,4 +426,14 @@ reasons! {
     AlreadyExists KeyPairNotDeleted = "KEY_PAIR_NOT_DELETED",
     /// The server has no such method.
     Unimplemented MethodUnknown = "METHOD_UNKNOWN",
+    /// The cloud of a placement does not take keys of this type or size.
+    InvalidArgument ProviderUnsupportedType = "PROVIDER_UNSUPPORTED_TYPE",
+    /// The cloud's own project of a placement cannot be one.
+    InvalidArgument CloudProjectInvalid = "CLOUD_PROJECT_INVALID",
+    /// The key pair has a placement at this provider already.
+    AlreadyExists PlacementExists = "PLACEMENT_EXISTS",
+    /// The key pair is being deleted: only Get, ExportPrivate and Delete work on it.
+    FailedPrecondition KeyPairDeleting = "KEY_PAIR_DELETING",
+    /// The cloud has no key pair of that id.
+    NotFound RemoteKeyNotFound = "REMOTE_KEY_NOT_FOUND",
 }

@@ -49,7 +49,7 @@ pub fn status(error: &Error, call: CallId) -> Status {
         details.set_retry_info(Some(after));
     }
     details.set_request_info(call.to_string(), "");
-    Status::with_error_details(code(error.reason.class()), error.message.clone(), details)
+    Status::with_error_details(code(error.class()), error.message.clone(), details)
 }
 
 fn field_violation(violation: &Violation) -> FieldViolation {
@@ -60,7 +60,7 @@ fn field_violation(violation: &Violation) -> FieldViolation {
 
 fn log(error: &Error, call: CallId) {
     let reason = error.reason.as_str();
-    match error.reason.class() {
+    match error.class() {
         Class::Internal | Class::DataLoss => tracing::error!(call_id = %call, reason, %error, "call failed"),
         Class::Unavailable => tracing::warn!(call_id = %call, reason, %error, "call failed"),
         _ => tracing::debug!(call_id = %call, reason, %error, "call refused"),

@@ -1,6 +1,9 @@
 //! A key pair as the service keeps it. It cannot hold a private half.
 
-use super::{Description, KeyPairId, KeyPairName, Labels, ProjectId, SealedBy, ShortId, UserId};
+use super::{
+    Description, Goal, Journal, KeyPairId, KeyPairName, Labels, Placement, ProjectId, ProviderName, SealedBy,
+    ShortId, UserId,
+};
 use crate::clock::Millis;
 use crate::sshkey::PublicKey;
 
@@ -45,6 +48,10 @@ pub struct KeyPair {
     pub short_id: ShortId,
     /// The generation of its envelope; rises with every seal, 0 when never sealed.
     pub generation: u64,
+    /// Where its public half is registered beside this service, at most one a provider.
+    pub placements: Vec<Placement>,
+    /// What is to be done at those places; `None`: nothing.
+    pub journal: Option<Journal>,
 }
 
 /// When a pair was deleted and when it is purged.
@@ -68,6 +75,21 @@ impl KeyPair {
             Origin::Generated | Origin::GeneratedByProvider => self.name.as_str(),
             Origin::ImportedPublic | Origin::ImportedPrivate => &self.comment,
         }
+    }
+
+    /// Its placement at a provider.
+    pub fn placement(&self, provider: &ProviderName) -> Option<&Placement> {
+        self.placements.iter().find(|placement| placement.provider == *provider)
+    }
+
+    /// A cloud is to make it and has not yet: the public half is a stand-in that nobody has the private half of.
+    pub fn awaits_key(&self) -> bool {
+        self.maker != Maker::Here && self.generation == 0
+    }
+
+    /// What its journal is written for.
+    pub fn goal(&self) -> Option<Goal> {
+        self.journal.as_ref().map(|journal| journal.goal)
     }
 
     /// Holds its name and its key, and counts against the quota.

@@ -18,7 +18,7 @@ pub use id::{IdMaker, KeyPairId, RequestId, ShortId};
 pub use key_pair::{Deleted, KeyPair, KeyPairState, Maker, Origin, PrivateKeyState};
 pub use name::KeyPairName;
 pub use placement::{
-    Open, OpenWork, Placement, PlacementError, PlacementState, ProviderKind, ProviderName, Scope, Wishes,
+    Goal, Journal, Open, OpenWork, Placement, PlacementError, PlacementState, ProviderKind, ProviderName, Scope, Wishes,
 };
 pub use text::{Description, Labels, ProjectId, UserId};
 

@@ -49,6 +49,13 @@ pub enum ProviderKind {
     Huawei = 3,
 }
 
+impl Open {
+    /// Work that nothing was done for yet.
+    pub const fn new(work: OpenWork) -> Self {
+        Self { work, attempts: 0, is_unknown: false, absent_since: None }
+    }
+}
+
 impl ProviderKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Baidu, Self::Tencent, Self::Huawei];
@@ -109,6 +116,10 @@ pub struct Placement {
     pub instance_count: Option<u32>,
     /// The private half is in the cloud's keeping.
     pub is_escrowed: bool,
+    /// The name that it shall have there, until it has; empty: the one that it has.
+    pub rename_to: String,
+    /// The description there may not be what it is here.
+    pub is_behind: bool,
     /// How far it has come.
     pub state: PlacementState,
     /// What is to be done there, and was not done yet.
@@ -119,6 +130,18 @@ pub struct Placement {
     pub request_id: String,
     /// When it last changed.
     pub update_time: Millis,
+}
+
+impl Placement {
+    /// What is to be done next after the public half is there, or `None`: first the private half into the cloud's keeping,
+    /// where that was wished for, then name and description.
+    pub fn next_work(&self) -> Option<OpenWork> {
+        match () {
+            () if self.wishes.escrow.is_some() && !self.is_escrowed => Some(OpenWork::Escrow),
+            () if self.is_behind || !self.rename_to.is_empty() => Some(OpenWork::Follow),
+            () => None,
+        }
+    }
 }
 
 /// How far a placement has come. The numbers are those of stored rows.
@@ -141,7 +164,7 @@ pub struct Open {
     pub work: OpenWork,
     /// How often a request for it went out.
     pub attempts: u32,
-    /// A request went out and its outcome is not known: only a look at the cloud may decide what comes next.
+    /// A request went out, and what came of it is not known: only a look at the cloud decides what comes next.
     pub is_unknown: bool,
     /// When a look first found nothing there after an unknown outcome: a second one at least 30 s later is believed.
     pub absent_since: Option<Millis>,
@@ -160,6 +183,45 @@ pub enum OpenWork {
     Withdraw = 4,
     /// Take the private half out of the cloud's keeping.
     ClearEscrow = 5,
+    /// Have the cloud make the pair.
+    Make = 6,
+}
+
+/// The journal of a pair: that there is work to do at clouds, to what end, and when to look again. The pair's placements
+/// say what exactly. Durable before the first request of it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// To what end.
+    pub goal: Goal,
+    /// When somebody shall look again, if nobody has by then.
+    pub look_at: Millis,
+    /// How often somebody looked in vain.
+    pub looks: u32,
+    /// Which run of the service wrote it.
+    pub owner: u64,
+    /// Which of its leases: an owner that lost its lease cannot act on it.
+    pub epoch: u64,
+    /// What forgets the request that began it, when the pair is unmade: only success is kept.
+    pub request: Option<Vec<u8>>,
+}
+
+/// To what end there is work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// The pair is being made; what fails is kept as FAILED (`keep`), or takes all of it back.
+    Make {
+        /// Keep the pair when a placement fails.
+        keep: bool,
+    },
+    /// The making failed: everything goes, the pair too.
+    Unmake,
+    /// The pair is being deleted.
+    Delete {
+        /// Record and private half go at once.
+        purge: bool,
+    },
+    /// The pair is in use; single placements have work open.
+    Settle,
 }
 
 /// What went wrong at a cloud.

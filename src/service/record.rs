@@ -49,6 +49,8 @@ pub(super) fn new_pair(s: &Inner, new: &NewPair, public: PublicKey, comment: &st
         revision: 1,
         short_id: ShortId::from_random(random(&*s.parts.entropy)),
         generation: 0,
+        placements: Vec::new(),
+        journal: None,
     }
 }
 

@@ -62,6 +62,7 @@ impl<K: Kv> Check<'_, K> {
             Some(keys::SHORT) => self.short(key, value),
             Some(keys::REQUEST) => self.request(key, value),
             Some(keys::DUE) => self.due(key),
+            Some(keys::OPEN) => self.open(key),
             // Counters sort before pairs: they are compared at the end.
             Some(keys::COUNT) => Ok(()),
             Some(keys::HEAD) => {
@@ -101,6 +102,10 @@ impl<K: Kv> Check<'_, K> {
         if let Some(due) = keys::pair_due(&pair) {
             let due = self.has(&due)?;
             self.expect(due, place, "its purge time is not in the index");
+        }
+        if let Some(open) = keys::pair_open(&pair) {
+            let open = self.has(&open)?;
+            self.expect(open, place, "its open work is not in the index");
         }
         let stored = pair.private_key_state == PrivateKeyState::Stored;
         if stored != self.has(&keys::envelope(&project, id))? {
@@ -198,6 +203,15 @@ impl<K: Kv> Check<'_, K> {
         };
         self.expect(fits, place, "it points to a row that is due at another time");
         Ok(())
+    }
+
+    fn open(&mut self, key: &[u8]) -> Result<()> {
+        let place = || format!("index open {}", text(&key[1..]));
+        let Some((at, (project, id))) = keys::open_parts(key).and_then(|(at, row)| Some((at, keys::place(row)?))) else {
+            self.find(place(), "the entry does not fit");
+            return Ok(());
+        };
+        self.target(&project, id, place, |pair| read::looks_at(pair, at))
     }
 
     /// Each counter against what was counted; damaged pairs may be live or not.

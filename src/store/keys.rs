@@ -23,6 +23,8 @@ pub(super) const SHORT: u8 = b's';
 pub(super) const REQUEST: u8 = b'r';
 /// Due time -> nothing: time, then `PAIR` with project, 0, id, or `REQUEST` with hash.
 pub(super) const DUE: u8 = b'd';
+/// Time of the next look at a pair with open work -> nothing: time, then `PAIR` with project, 0, id.
+pub(super) const OPEN: u8 = b'o';
 /// Live pairs of a project: project.
 pub(super) const COUNT: u8 = b'c';
 /// The head row: store id and sequence.
@@ -66,6 +68,11 @@ pub(super) fn head() -> Vec<u8> {
     vec![HEAD]
 }
 
+/// What [`super::Change::Forget`] takes to forget a remembered request.
+pub fn forgets(key: &RequestKey, expire: Millis) -> Vec<u8> {
+    due(expire, &request(key))
+}
+
 /// Every part with its length before it, hashed: keys of one size, whatever the caller's name is.
 pub(super) fn request(key: &RequestKey) -> Vec<u8> {
     let mut hash = Sha256::new();
@@ -82,6 +89,22 @@ pub(super) fn pair_due(pair: &KeyPair) -> Option<Vec<u8>> {
     Some(due(deleted.purge_at, &self::pair(&pair.project, pair.id)))
 }
 
+/// The entry of a pair with open work; `None` when it has none.
+pub(super) fn pair_open(pair: &KeyPair) -> Option<Vec<u8>> {
+    let journal = pair.journal.as_ref()?;
+    Some(join(&[&[OPEN], &ordered(journal.look_at), &self::pair(&pair.project, pair.id)]))
+}
+
+/// Where entries of open work after `at` begin.
+pub(super) fn open_after(at: Millis) -> Vec<u8> {
+    join(&[&[OPEN], &ordered(at.saturating_add(1))])
+}
+
+/// Time and row key of an entry of open work.
+pub(super) fn open_parts(key: &[u8]) -> Option<(Millis, &[u8])> {
+    timed(key.strip_prefix(&[OPEN])?)
+}
+
 /// The entry that says when the row of `key` is due.
 pub(super) fn due(at: Millis, key: &[u8]) -> Vec<u8> {
     join(&[&[DUE], &ordered(at), key])
@@ -94,7 +117,11 @@ pub(super) fn due_after(at: Millis) -> Vec<u8> {
 
 /// Time and row key of a due entry.
 pub(super) fn due_parts(key: &[u8]) -> Option<(Millis, &[u8])> {
-    let (at, row) = key.strip_prefix(&[DUE])?.split_first_chunk::<8>()?;
+    timed(key.strip_prefix(&[DUE])?)
+}
+
+fn timed(rest: &[u8]) -> Option<(Millis, &[u8])> {
+    let (at, row) = rest.split_first_chunk::<8>()?;
     Some(((u64::from_be_bytes(*at) ^ SIGN) as Millis, row))
 }
 

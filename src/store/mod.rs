@@ -10,11 +10,13 @@
 mod check;
 mod keys;
 pub mod memory;
+mod placements;
 mod plan;
 mod read;
 mod record;
 pub mod sled;
 
+pub use keys::forgets;
 pub use record::{RowMac, decode_row, encode_row};
 
 use async_trait::async_trait;
@@ -116,6 +118,8 @@ pub enum Query<'a> {
     /// What is due to go: deleted pairs whose purge time has come and remembered requests past their time, of all
     /// projects, earliest first.
     Due(Millis),
+    /// The pairs of all projects with open work that is to be looked at by then, earliest first.
+    Open(Millis),
 }
 
 /// How much a scan may return and read.

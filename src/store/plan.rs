@@ -162,8 +162,8 @@ impl<K: Kv> Draft<'_, '_, K> {
             self.count_up(&pair.project, quota)?;
         }
         self.put(short, keys::short_value(&pair.project, pair.id));
-        if let Some(due) = keys::pair_due(&pair) {
-            self.put(due, Vec::new());
+        for entry in keys::pair_due(&pair).into_iter().chain(keys::pair_open(&pair)) {
+            self.put(entry, Vec::new());
         }
         if let Some(envelope) = envelope {
             self.put(keys::sibling(&place, keys::ENVELOPE), envelope);
@@ -176,7 +176,7 @@ impl<K: Kv> Draft<'_, '_, K> {
         let Sealed { pair, row, print } = new;
         let old = self.guarded(&pair.project, pair.id, pair.revision.wrapping_sub(1))?;
         let old_print = old.public.sha256();
-        if old.short_id != pair.short_id || old_print != print {
+        if old.short_id != pair.short_id || (old_print != print && !old.awaits_key()) {
             return Err(Error::internal(format!("{}: its key or short id would change", pair.id)));
         }
         let was_stored = old.private_key_state == PrivateKeyState::Stored;
@@ -201,12 +201,15 @@ impl<K: Kv> Draft<'_, '_, K> {
                 self.claim_print(&pair, &print)?;
                 self.count_up(&pair.project, quota)?;
             }
+            // The cloud has made the key that the row was waiting for.
+            (true, true) if old_print != print => {
+                self.remove_row(keys::print(&old.project, &old_print));
+                self.claim_print(&pair, &print)?;
+            }
             _ => {}
         }
-        if old.deleted != pair.deleted {
-            keys::pair_due(&old).into_iter().for_each(|due| self.remove_row(due));
-            keys::pair_due(&pair).into_iter().for_each(|due| self.put(due, Vec::new()));
-        }
+        self.move_entry(keys::pair_due(&old), keys::pair_due(&pair));
+        self.move_entry(keys::pair_open(&old), keys::pair_open(&pair));
         match envelope {
             EnvelopeChange::Keep => {}
             EnvelopeChange::Put(bytes) => self.put(keys::envelope(&pair.project, pair.id), bytes),
@@ -216,6 +219,14 @@ impl<K: Kv> Draft<'_, '_, K> {
         Ok(())
     }
 
+    /// An entry of the time index goes from one time to another.
+    fn move_entry(&mut self, old: Option<Vec<u8>>, new: Option<Vec<u8>>) {
+        if old != new {
+            old.into_iter().for_each(|entry| self.remove_row(entry));
+            new.into_iter().for_each(|entry| self.put(entry, Vec::new()));
+        }
+    }
+
     fn remove(&mut self, project: &ProjectId, id: KeyPairId, revision: u64) -> Result<()> {
         let old = self.guarded(project, id, revision)?;
         if old.is_live() {
@@ -223,7 +234,7 @@ impl<K: Kv> Draft<'_, '_, K> {
             self.remove_row(keys::print(project, &old.public.sha256()));
             self.count_down(project)?;
         }
-        keys::pair_due(&old).into_iter().for_each(|due| self.remove_row(due));
+        keys::pair_due(&old).into_iter().chain(keys::pair_open(&old)).for_each(|entry| self.remove_row(entry));
         self.remove_row(keys::short(old.short_id));
         self.remove_row(keys::envelope(project, id));
         self.remove_row(keys::pair(project, id));

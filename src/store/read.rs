@@ -114,6 +114,7 @@ enum Wanted<'q> {
     Newest(&'q ProjectId),
     All,
     Due,
+    Open,
 }
 
 impl<'q> Walk<'q> {
@@ -126,6 +127,7 @@ impl<'q> Walk<'q> {
             Query::Newest { project, before } => (Wanted::Newest(project), keys::pairs_before(project, *before)),
             Query::All { after } => (Wanted::All, keys::all_pairs_after(*after)),
             Query::Due(now) => (Wanted::Due, (vec![keys::DUE], keys::due_after(*now))),
+            Query::Open(now) => (Wanted::Open, (vec![keys::OPEN], keys::open_after(*now))),
         };
         Self { wanted, from, to, limit, reads: 0, last: None, page: Page::default() }
     }
@@ -203,6 +205,7 @@ impl<'q> Walk<'q> {
                 pair.map(|pair| Item::Pair(Box::new(pair)))
             }
             Wanted::Due => due(kv, mac, key)?,
+            Wanted::Open => open(kv, mac, key)?,
         };
         self.page.items.extend(item);
         Ok(())
@@ -225,6 +228,22 @@ fn due(kv: &impl Kv, mac: &RowMac, key: &[u8]) -> Result<Option<Item>> {
         Err(error) if error.reason == Reason::RecordCorrupt => Some(Item::Unreadable(id)),
         Err(error) => return Err(error),
     })
+}
+
+/// As with [`due`], an entry is believed only when its row says the same.
+fn open(kv: &impl Kv, mac: &RowMac, key: &[u8]) -> Result<Option<Item>> {
+    let Some((at, row)) = keys::open_parts(key) else { return Ok(None) };
+    let Some((project, id)) = keys::place(row) else { return Ok(None) };
+    Ok(match pair(kv, mac, &project, id) {
+        Ok(Some(pair)) => looks_at(&pair, at).then(|| Item::Pair(Box::new(pair))),
+        Ok(None) => None,
+        Err(error) if error.reason == Reason::RecordCorrupt => Some(Item::Unreadable(id)),
+        Err(error) => return Err(error),
+    })
+}
+
+pub(super) fn looks_at(pair: &KeyPair, at: Millis) -> bool {
+    pair.journal.as_ref().is_some_and(|journal| journal.look_at == at)
 }
 
 fn purges_at(pair: &KeyPair, at: Millis) -> bool {

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use prost::Message;
 use sha2::Sha256;
 
-use super::StoredRequest;
+use super::{StoredRequest, placements};
 use crate::error::{Error, Reason, Result};
 use crate::model::{
     Deleted, Description, EncryptionMode, KeyPair, KeyPairId, KeyPairName, KeyPairState, Labels, Maker, Origin,
@@ -217,6 +217,8 @@ fn to_record(pair: &KeyPair) -> pb::KeyPairRecord {
         short_id: pair.short_id.as_str().to_owned(),
         generation: pair.generation,
         maker: pair.maker as u32,
+        placements: pair.placements.iter().map(placements::to_record).collect(),
+        journal: pair.journal.as_ref().map(placements::to_journal),
     }
 }
 
@@ -245,6 +247,8 @@ fn from_record(project: &ProjectId, id: KeyPairId, record: pb::KeyPairRecord) ->
         revision: record.revision,
         short_id: ShortId::parse(&record.short_id).ok_or("short_id")?,
         generation: record.generation,
+        placements: record.placements.into_iter().map(placements::from_record).collect::<Result<_, _>>()?,
+        journal: record.journal.map(placements::from_journal).transpose()?,
     })
 }
 
@@ -259,7 +263,7 @@ fn sealed_by(by: pb::SealedBy) -> Result<SealedBy, &'static str> {
 }
 
 /// The one of `all` that has this number in records.
-fn numbered<T: Copy>(all: &[T], number: impl Fn(T) -> u32, wanted: u32) -> Option<T> {
+pub(super) fn numbered<T: Copy>(all: &[T], number: impl Fn(T) -> u32, wanted: u32) -> Option<T> {
     all.iter().copied().find(|one| number(*one) == wanted)
 }
 
@@ -283,6 +287,6 @@ pub(super) const ENVELOPE_LIMIT: usize = 16 * 1024;
 
 /// The generated messages.
 #[allow(missing_docs, unreachable_pub, clippy::all)]
-mod pb {
+pub(super) mod pb {
     include!(concat!(env!("OUT_DIR"), "/storage.v1.rs"));
 }

@@ -146,6 +146,8 @@ pub(super) fn public_pair(project: &str, number: u64) -> KeyPair {
         revision: 1,
         short_id: short(number),
         generation: 0,
+        placements: Vec::new(),
+        journal: None,
     }
 }
 
