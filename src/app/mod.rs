@@ -25,6 +25,7 @@ use crate::ready::Readiness;
 use crate::secret::SecretBytes;
 use crate::service::audit::LogAudit;
 use crate::service::backup::BackupKeys;
+use crate::service::clouds::Providers;
 use crate::service::pool::{Observer, Pool, PoolLimits, Work};
 use crate::service::{Alarm, OnAlarm, Parts, ProjectRules, Projects, Service, ServiceKeys};
 use crate::sshkey::{AwsLcKeyMaker, KeyRules};
@@ -84,6 +85,7 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
         clock,
         entropy,
         projects: projects(config),
+        providers: Providers::default(),
         compromised,
         alarm: on_alarm(Arc::clone(&metrics)),
         retention: Duration::from_secs(u64::from(config.deletion.retention_days) * 24 * 3600),

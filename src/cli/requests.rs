@@ -20,6 +20,7 @@ impl Create {
     pub(super) fn into_request(self, passphrase: SecretText) -> pb::CreateRequest {
         let of = self.described;
         pb::CreateRequest {
+            on_placement_failure: 0,
             project_id: of.tenant.project_id,
             name: of.name,
             description: of.description,
@@ -45,6 +46,7 @@ impl ImportPublic {
     pub(super) fn into_request(self, public_key: String) -> pb::ImportPublicRequest {
         let of = self.described;
         pb::ImportPublicRequest {
+            on_placement_failure: 0,
             project_id: of.tenant.project_id,
             name: of.name,
             description: of.description,
@@ -64,6 +66,7 @@ impl ImportPrivate {
     pub(super) fn into_request(self, private_key: SecretText, passphrase: SecretText) -> pb::ImportPrivateRequest {
         let of = self.described;
         pb::ImportPrivateRequest {
+            on_placement_failure: 0,
             project_id: of.tenant.project_id,
             name: of.name,
             description: of.description,

@@ -1,8 +1,8 @@
 //! Key pairs into wire messages.
 
-use super::pb;
+use super::{pb, placements};
 use crate::clock::Millis;
-use crate::model::{EncryptionMode, KeyPair, KeyPairState, LOCAL, Origin, PrivateKeyState, SealedBy};
+use crate::model::{EncryptionMode, KeyPair, KeyPairState, Origin, PrivateKeyState, SealedBy};
 use crate::sshkey::{Algorithm, KeyFormat};
 
 /// How much of a pair is shown.
@@ -16,16 +16,16 @@ pub(super) enum View {
 
 /// A pair as callers see it. Its texts are moved, not copied: a page holds a thousand of them.
 pub(super) fn key_pair(pair: KeyPair, view: View) -> pb::KeyPair {
-    let id = pair.id.to_string();
+    let (id, awaits_key) = (pair.id.to_string(), pair.awaits_key());
     let fingerprint_sha256 = pair.public.fingerprint_sha256();
     let (public_key, placements) = match view {
         View::Basic => (String::new(), Vec::new()),
         View::Full => {
-            let local = local(&pair, id.clone(), fingerprint_sha256.clone());
-            (pair.public.line(pair.line_comment()), vec![local])
+            let placements = placements::shown(&pair, &id, &fingerprint_sha256);
+            (pair.public.line(pair.line_comment()), placements)
         }
     };
-    pb::KeyPair {
+    let mut shown = pb::KeyPair {
         id,
         etag: pair.etag(),
         key_type: key_type(pair.public.algorithm()).into(),
@@ -47,7 +47,20 @@ pub(super) fn key_pair(pair: KeyPair, view: View) -> pb::KeyPair {
         description: pair.description.into(),
         labels: pair.labels.into(),
         user_id: pair.user_id.into(),
+    };
+    if awaits_key {
+        hide_stand_in(&mut shown);
     }
+    shown
+}
+
+/// What stands in for a key that a cloud has not made yet is nobody's key.
+fn hide_stand_in(shown: &mut pb::KeyPair) {
+    shown.public_key.clear();
+    shown.fingerprint_sha256.clear();
+    shown.fingerprint_md5.clear();
+    (shown.key_type, shown.bits) = (pb::KeyType::Unspecified.into(), 0);
+    shown.placements.iter_mut().for_each(|placement| placement.remote_fingerprint.clear());
 }
 
 pub(super) fn format(format: KeyFormat) -> pb::PrivateKeyFormat {
@@ -60,21 +73,7 @@ pub(super) fn format(format: KeyFormat) -> pb::PrivateKeyFormat {
     }
 }
 
-/// The placement that every pair has.
-fn local(pair: &KeyPair, id: String, remote_fingerprint: String) -> pb::Placement {
-    pb::Placement {
-        provider: LOCAL.to_owned(),
-        kind: pb::ProviderKind::Local.into(),
-        remote_id: id,
-        remote_name: pair.name.as_str().to_owned(),
-        remote_fingerprint,
-        state: pb::PlacementState::Active.into(),
-        update_time: Some(timestamp(pair.update_time)),
-        ..pb::Placement::default()
-    }
-}
-
-fn encryption(by: SealedBy) -> pb::Encryption {
+pub(super) fn encryption(by: SealedBy) -> pb::Encryption {
     let (r#type, kms_key_name, kms_key_id) = match by.mode {
         EncryptionMode::Default => (pb::EncryptionType::Default, String::new(), String::new()),
         EncryptionMode::Kms => (pb::EncryptionType::Kms, by.key_name, by.key_id),
@@ -119,7 +118,7 @@ fn state(state: KeyPairState) -> pb::KeyPairState {
     }
 }
 
-fn timestamp(millis: Millis) -> prost_types::Timestamp {
+pub(super) fn timestamp(millis: Millis) -> prost_types::Timestamp {
     let nanos = i32::try_from(millis.rem_euclid(1000)).unwrap_or_default() * 1_000_000;
     prost_types::Timestamp { seconds: millis.div_euclid(1000), nanos }
 }

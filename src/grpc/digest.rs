@@ -42,6 +42,13 @@ pub(super) fn query(request: &pb::ListRequest) -> Digest {
     digest(&query)
 }
 
+/// The same for Inspect.
+pub(super) fn inspection(request: &pb::InspectRequest) -> Digest {
+    let mut query = pb::InspectRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+    spell_project(&mut query.project_id);
+    digest(&query)
+}
+
 /// A request that may carry a request id.
 pub(super) trait Changing: Message {
     /// `project_id` and `request_id`.
@@ -65,6 +72,9 @@ changing!(
     DeleteRequest,
     UndeleteRequest,
     ClearPrivateRequest,
+    PlaceRequest,
+    WithdrawRequest,
+    AdoptRequest,
 );
 
 /// Empty means `default`.

@@ -23,6 +23,13 @@ impl Faults {
         }
     }
 
+    /// Adds what is not told yet: two clouds may say the same of one field.
+    pub(super) fn add_once(&mut self, violation: Violation) {
+        if !self.invalid.contains(&violation) {
+            self.add(violation);
+        }
+    }
+
     /// A key that was read; an error that has nothing to do with it is told when nothing else is wrong.
     pub(super) fn key<Key>(&mut self, read: Result<Read<Key>>) -> Option<(Key, String)> {
         read.map_err(|error| self.later = Some(error)).ok().and_then(|read| self.take(read))

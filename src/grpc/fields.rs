@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use super::digest::Sent;
 use super::faults::Faults;
-use super::pb;
 use crate::error::{Reason, Result, Violation};
 use crate::model::{Description, KeyPairId, KeyPairName, LOCAL, Labels, ProjectId, RequestId, UserId};
-use crate::service::Projects;
+use crate::service::clouds::Providers;
 use crate::service::command::{By, Key, Manner, NewPair, Repeat};
 
 /// The `oneof key` of a request: each has a generated type of its own.
@@ -59,39 +58,6 @@ pub(super) fn labels(faults: &mut Faults, field: &str, raw: BTreeMap<String, Str
     }
 }
 
-/// Only `local` is there, and naming it changes nothing: what is asked of it beyond that is refused.
-pub(super) fn placements(faults: &mut Faults, specs: &[pb::PlacementSpec], name: &str, projects: &Projects) {
-    if specs.len() > 16 {
-        faults.add(Violation::new("placements", Reason::PlacementLimit, "there may be at most 16 placements"));
-    }
-    for (index, spec) in specs.iter().take(16).enumerate() {
-        let field = format!("placements[{index}].provider");
-        if specs.iter().take(index).any(|other| other.provider == spec.provider) {
-            let message = "this provider is named twice: one placement per provider";
-            faults.add(Violation::new(&field, Reason::PlacementDuplicate, message));
-        }
-        if !projects.has_provider(&spec.provider) {
-            faults.add(not_configured(&field, &spec.provider));
-        }
-        if spec.provider == LOCAL {
-            local(faults, index, spec, name);
-        }
-    }
-}
-
-fn local(faults: &mut Faults, index: usize, spec: &pb::PlacementSpec, name: &str) {
-    let stray = [
-        ("remote_name", !spec.remote_name.is_empty() && spec.remote_name != name),
-        ("tencent", spec.tencent.is_some()),
-        ("huawei", spec.huawei.is_some()),
-        ("baidu", spec.baidu.is_some()),
-    ];
-    for (field, _) in stray.into_iter().filter(|(_, is_set)| *is_set) {
-        let message = format!("'{LOCAL}' takes no fields of its own, and the pair's own name: leave it out");
-        faults.add(Violation::new(format!("placements[{index}].{field}"), Reason::FieldUnsupported, message));
-    }
-}
-
 /// A word that could have been meant is told back. Any other text may be anything, a private key in the wrong field too,
 /// and what is told is logged.
 pub(super) fn shown(word: &str) -> &str {
@@ -99,8 +65,9 @@ pub(super) fn shown(word: &str) -> &str {
     if word.len() <= 32 && word.bytes().all(is_word) { word } else { "(not shown)" }
 }
 
-pub(super) fn not_configured(field: &str, provider: &str) -> Violation {
-    let message = format!("no provider '{}' is configured: '{LOCAL}' is always there", shown(provider));
+pub(super) fn not_configured(field: &str, provider: &str, providers: &Providers) -> Violation {
+    let there: Vec<&str> = std::iter::once(LOCAL).chain(providers.names()).collect();
+    let message = format!("no provider '{}' is configured: there is {}", shown(provider), there.join(", "));
     Violation::new(field, Reason::ProviderNotConfigured, message)
 }
 

@@ -13,8 +13,29 @@ pub(super) fn rules<'p>(projects: &'p Projects, project: &str) -> &'p ProjectRul
     ProjectId::parse("project_id", project).map_or(&projects.default, |project| projects.rules(&project))
 }
 
-/// What shall be made. RSA below `least` bits is not made, as it is not taken in.
-pub(super) fn spec(faults: &mut Faults, key_type: i32, bits: i32, least: u16) -> Option<KeySpec> {
+/// What a cloud makes: RSA 2048. Asking for anything else is refused, and so is a policy that wants more.
+pub(super) fn spec_of_cloud(faults: &mut Faults, key_type: i32, bits: i32, least: u16) -> Option<KeySpec> {
+    let spec = match (pb::KeyType::try_from(key_type), bits) {
+        (Ok(pb::KeyType::Unspecified | pb::KeyType::Rsa), 0 | 2048) if least <= 2048 => Ok(KeySpec::Rsa(2048)),
+        (Ok(pb::KeyType::Unspecified | pb::KeyType::Rsa), 0 | 2048) => {
+            let message = format!("clouds make RSA 2048, and keys of this project must have at least {least} bits");
+            Err(Violation::new("generated_by", Reason::KeyBitsUnsupported, message))
+        }
+        (Ok(pb::KeyType::Unspecified | pb::KeyType::Rsa), _) => {
+            Err(Violation::new("bits", Reason::KeyBitsUnsupported, "clouds make RSA with bits 2048, or 0"))
+        }
+        _ => Err(Violation::new("key_type", Reason::KeyTypeUnsupported, "clouds make RSA")),
+    };
+    faults.take(spec)
+}
+
+/// What shall be made; without a type Ed25519, or RSA where not every cloud takes that. RSA below `least` bits is not
+/// made, as it is not taken in.
+pub(super) fn spec(faults: &mut Faults, asked: (i32, i32), least: u16, takes_ed25519: bool) -> Option<KeySpec> {
+    let (mut key_type, bits) = asked;
+    if key_type == i32::from(pb::KeyType::Unspecified) && !takes_ed25519 {
+        key_type = pb::KeyType::Rsa.into();
+    }
     let bad_bits = |allowed: &str| {
         Err(Violation::new("bits", Reason::KeyBitsUnsupported, format!("this type is made with bits {allowed}, or 0")))
     };

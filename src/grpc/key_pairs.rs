@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::answer::{View, format, key_pair};
 use super::calls::call_of;
 use super::pb::{self, key_pairs_server::KeyPairs};
-use super::{listing, request, status};
+use super::{cloud_requests, listing, request, status};
 use crate::error::Result;
 use crate::model::KeyPair;
 use crate::secret::SecretText;
@@ -31,7 +31,7 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let command = request::create(message, self.service.projects())?;
+            let command = request::create(message, &self.service)?;
             let (pair, private) = self.service.create(call, command).await?;
             let (private_key, format) = given_out(private);
             Ok(pb::CreateResponse { key_pair: pair.map(full), private_key, format })
@@ -127,6 +127,47 @@ impl KeyPairs for KeyPairsFace {
         let work = async {
             let pair = self.service.clear_private(call, request::clear_private(message)?).await?;
             Ok(pb::ClearPrivateResponse { key_pair: Some(full(pair)) })
+        };
+        answer(id, work).await
+    }
+
+    async fn place(&self, incoming: Request<pb::PlaceRequest>) -> Answer<pb::PlaceResponse> {
+        let (call, message) = call_of(incoming);
+        let id = call.id;
+        let work = async {
+            let command = cloud_requests::place(message, self.service.providers())?;
+            let pair = self.service.place(call, command).await?;
+            Ok(pb::PlaceResponse { key_pair: Some(full(pair)) })
+        };
+        answer(id, work).await
+    }
+
+    async fn withdraw(&self, incoming: Request<pb::WithdrawRequest>) -> Answer<pb::WithdrawResponse> {
+        let (call, message) = call_of(incoming);
+        let id = call.id;
+        let work = async {
+            let pair = self.service.withdraw(call, cloud_requests::withdraw(message)?).await?;
+            Ok(pb::WithdrawResponse { key_pair: Some(full(pair)) })
+        };
+        answer(id, work).await
+    }
+
+    async fn inspect(&self, incoming: Request<pb::InspectRequest>) -> Answer<pb::InspectResponse> {
+        let (call, message) = call_of(incoming);
+        let work = async {
+            let command = cloud_requests::inspect(message, self.service.providers())?;
+            Ok(cloud_requests::inspection_response(self.service.inspect(&command).await?))
+        };
+        answer(call.id, work).await
+    }
+
+    async fn adopt(&self, incoming: Request<pb::AdoptRequest>) -> Answer<pb::AdoptResponse> {
+        let (call, message) = call_of(incoming);
+        let id = call.id;
+        let work = async {
+            let command = cloud_requests::adopt(message, self.service.providers())?;
+            let pair = self.service.adopt(call, command).await?;
+            Ok(pb::AdoptResponse { key_pair: pair.map(full) })
         };
         answer(id, work).await
     }

@@ -12,11 +12,13 @@ pub mod pb;
 pub mod status;
 
 mod answer;
+mod cloud_requests;
 mod digest;
 mod faults;
 mod fields;
 mod key_fields;
 mod listing;
+mod placements;
 mod request;
 
 /// The domain of every `google.rpc.ErrorInfo` of the service.

@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn descriptors_hold_the_service() {
         let pool = prost_reflect::DescriptorPool::decode(DESCRIPTORS).unwrap();
-        assert_eq!(pool.get_service_by_name("keypairs.v1.KeyPairs").unwrap().methods().len(), 11);
+        assert_eq!(pool.get_service_by_name("keypairs.v1.KeyPairs").unwrap().methods().len(), 15);
         assert!(pool.get_enum_by_name("keypairs.v1.ErrorReason").is_some());
     }
 }

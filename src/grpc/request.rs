@@ -7,20 +7,23 @@ use std::mem::take;
 
 use super::digest::sent;
 use super::faults::{Faults, part};
-use super::fields::{RawKey, id, key, labels, manner, new_pair, not_configured, placements, repeat, shown};
-use super::key_fields::{encryption, format, passphrase, rules, spec};
+use super::fields::{RawKey, id, key, labels, manner, new_pair, repeat, shown};
+use super::key_fields::{encryption, format, passphrase, rules, spec, spec_of_cloud};
 use super::pb;
+use super::placements::{all_take_ed25519, places, provider};
 use crate::error::{Error, Reason, Result, Violation};
-use crate::model::{Description, KeyPairName, ProjectId, UserId};
+use crate::model::{Description, KeyPairName, ProjectId, ProviderName, UserId, Wishes};
 use crate::secret::SecretText;
 use crate::service::call::Call;
+use crate::service::clouds::{Placing, Providers, Subject};
 use crate::service::command::{
-    ClearPrivate, Create, Delete, ExportPrivate, ImportPrivate, ImportPublic, Key, Undelete, Update,
+    ClearPrivate, Create, Delete, ExportPrivate, ImportPrivate, ImportPublic, Key, Places, Undelete, Update,
 };
-use crate::service::{Projects, Service, unfit_format};
+use crate::service::{Service, unfit_format};
 use crate::sshkey::check_format;
 
-pub(super) fn create(mut request: pb::CreateRequest, projects: &Projects) -> Result<Create> {
+pub(super) fn create(mut request: pb::CreateRequest, service: &Service) -> Result<Create> {
+    let (projects, providers) = (service.projects(), service.providers());
     let sent = sent(&mut request);
     let mut faults = Faults::default();
     let new = new_pair(
@@ -29,17 +32,30 @@ pub(super) fn create(mut request: pb::CreateRequest, projects: &Projects) -> Res
         take(&mut request.labels),
     );
     let rules = rules(projects, &request.project_id);
-    let spec = spec(&mut faults, request.key_type, request.bits, rules.keys.min_rsa_bits);
+    let least = rules.keys.min_rsa_bits;
+    let spec = match request.generated_by.as_str() {
+        "" => {
+            let takes_ed25519 = all_take_ed25519(providers, &request.placements);
+            spec(&mut faults, (request.key_type, request.bits), least, takes_ed25519)
+        }
+        _ => spec_of_cloud(&mut faults, request.key_type, request.bits, least),
+    };
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
-    placements(&mut faults, &request.placements, &request.name, projects);
+    let labels = new.as_ref().map(|new| new.labels.clone()).unwrap_or_default();
+    let subject = Subject {
+        description: &request.description,
+        labels: &labels,
+        key: spec.map(|spec| (spec.algorithm(), spec.bits())),
+        has_private: true,
+    };
+    let asked = (request.placements.as_slice(), request.on_placement_failure);
+    let mut places = places(&mut faults, providers, asked, &request.name, &subject);
+    let generated_by = generated_by(&mut faults, providers, &request.generated_by, &mut places);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
     let passphrase = passphrase(take(&mut request.passphrase));
     if let (Some(spec), Some(format)) = (spec, format) {
         let checked = check_format(spec.algorithm(), format, passphrase.is_some());
         faults.take(checked.map_err(|fault| unfit_format("private_key_format", fault)));
-    }
-    if !request.generated_by.is_empty() {
-        faults.add(not_configured("generated_by", &request.generated_by));
     }
     let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
@@ -50,8 +66,22 @@ pub(super) fn create(mut request: pb::CreateRequest, projects: &Projects) -> Res
         format: part(format)?,
         passphrase,
         omit_private_key: request.omit_private_key,
+        places,
+        generated_by,
         manner: part(manner)?,
     })
+}
+
+/// The cloud that shall make the pair; a placement there is implied.
+fn generated_by(faults: &mut Faults, providers: &Providers, name: &str, places: &mut Places) -> Option<ProviderName> {
+    if name.is_empty() {
+        return None;
+    }
+    let maker = provider(faults, providers, "generated_by", name)?.name.clone();
+    if !places.wanted.iter().any(|placing| placing.provider == maker) {
+        places.wanted.push(Placing { provider: maker.clone(), remote_name: None, wishes: Wishes::default() });
+    }
+    Some(maker)
 }
 
 pub(super) async fn import_public(
@@ -69,11 +99,19 @@ pub(super) async fn import_public(
     let line = SecretText::new(take(&mut request.public_key)); // it may turn out to be a private key
     let project = ProjectId::parse("project_id", &request.project_id).ok();
     let public = faults.key(service.read_public(call, project.as_ref(), line.expose()).await);
-    placements(&mut faults, &request.placements, &request.name, service.projects());
+    let labels = new.as_ref().map(|new| new.labels.clone()).unwrap_or_default();
+    let subject = Subject {
+        description: &request.description,
+        labels: &labels,
+        key: public.as_ref().map(|(public, _)| (public.algorithm(), public.bits())),
+        has_private: false,
+    };
+    let asked = (request.placements.as_slice(), request.on_placement_failure);
+    let places = places(&mut faults, service.providers(), asked, &request.name, &subject);
     let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     let (public, comment) = part(public)?;
-    Ok(ImportPublic { new: part(new)?, public, comment, manner: part(manner)? })
+    Ok(ImportPublic { new: part(new)?, public, comment, places, manner: part(manner)? })
 }
 
 pub(super) async fn import_private(
@@ -95,7 +133,15 @@ pub(super) async fn import_private(
     drop(text); // wiped as soon as it is read
     let rules = service.projects().rules_or_default(project.as_ref());
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
-    placements(&mut faults, &request.placements, &request.name, service.projects());
+    let labels = new.as_ref().map(|new| new.labels.clone()).unwrap_or_default();
+    let subject = Subject {
+        description: &request.description,
+        labels: &labels,
+        key: key.as_ref().map(|(key, _)| (key.public().algorithm(), key.public().bits())),
+        has_private: true,
+    };
+    let asked = (request.placements.as_slice(), request.on_placement_failure);
+    let places = places(&mut faults, service.providers(), asked, &request.name, &subject);
     let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     let (key, comment) = part(key)?;
@@ -105,6 +151,7 @@ pub(super) async fn import_private(
         comment,
         encryption: part(encryption)?,
         must_exist: request.must_exist,
+        places,
         manner: part(manner)?,
     })
 }
@@ -170,6 +217,7 @@ pub(super) fn delete(mut request: pb::DeleteRequest) -> Result<Delete> {
         etag: request.etag,
         allow_missing: request.allow_missing,
         purge: request.purge,
+        abandon_placements: request.abandon_placements,
         repeat: repeat.filter(|_| !request.validate_only),
         validate_only: request.validate_only,
     })
@@ -217,7 +265,7 @@ pub(super) fn clear_private(mut request: pb::ClearPrivateRequest) -> Result<Clea
     let key = key(&mut faults, &request.project_id, by);
     let repeat = repeat(&mut faults, sent);
     faults.done()?;
-    Ok(ClearPrivate { key: part(key)?, etag: request.etag, repeat })
+    Ok(ClearPrivate { key: part(key)?, keep_escrow: request.keep_escrow, etag: request.etag, repeat })
 }
 
 pub(super) fn get(request: pb::GetRequest) -> Result<Key> {

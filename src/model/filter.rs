@@ -54,7 +54,9 @@ impl Filter {
                 FingerprintFilter::Md5(print) => pair.public.md5() == print,
             })
             && self.algorithm.is_none_or(|wanted| pair.public.algorithm() == wanted)
-            && self.provider.as_ref().is_none_or(|wanted| wanted == LOCAL)
+            && self.provider.as_ref().is_none_or(|wanted| {
+                wanted == LOCAL || pair.placements.iter().any(|placement| placement.provider.as_str() == wanted)
+            })
             && self.private_key_state.is_none_or(|wanted| pair.private_key_state == wanted)
             && self.labels.iter().all(|(key, value)| pair.labels.as_map().get(key) == Some(value))
             && self.user_id.as_ref().is_none_or(|wanted| pair.user_id.as_str() == wanted)

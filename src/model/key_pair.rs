@@ -1,8 +1,8 @@
 //! A key pair as the service keeps it. It cannot hold a private half.
 
 use super::{
-    Description, Goal, Journal, KeyPairId, KeyPairName, Labels, Placement, ProjectId, ProviderName, SealedBy,
-    ShortId, UserId,
+    Description, Goal, Journal, KeyPairId, KeyPairName, Labels, Placement, ProjectId, ProviderName, SealedBy, ShortId,
+    UserId,
 };
 use crate::clock::Millis;
 use crate::sshkey::PublicKey;

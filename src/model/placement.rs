@@ -133,6 +133,11 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// The cloud refused the last request.
+    pub fn is_refused(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.reason == Reason::ProviderRejected)
+    }
+
     /// What is to be done next after the public half is there, or `None`: first the private half into the cloud's keeping,
     /// where that was wished for, then name and description.
     pub fn next_work(&self) -> Option<OpenWork> {

@@ -1,7 +1,8 @@
 //! What faces ask of the service: requests made of checked types. A face has told every invalid argument already.
 
+use super::clouds::Placing;
 use crate::model::{
-    Description, EncryptionChoice, Filter, KeyPairId, KeyPairName, Labels, ProjectId, RequestId, UserId,
+    Description, EncryptionChoice, Filter, KeyPairId, KeyPairName, Labels, ProjectId, ProviderName, RequestId, UserId,
 };
 use crate::secret::SecretText;
 use crate::sshkey::{KeyFormat, KeySpec, PrivateKey, PublicKey};
@@ -29,6 +30,15 @@ pub struct NewPair {
     pub user_id: UserId,
 }
 
+/// Where a pair shall be registered beside this service.
+#[derive(Default)]
+pub struct Places {
+    /// Which clouds; all rules of theirs are kept.
+    pub wanted: Vec<Placing>,
+    /// What a cloud refuses is kept as FAILED, instead of taking everything back.
+    pub keep: bool,
+}
+
 /// How a new pair is made.
 #[derive(Clone, Copy)]
 pub struct Manner {
@@ -54,6 +64,10 @@ pub struct Create {
     pub passphrase: Option<SecretText>,
     /// Do not return the private half.
     pub omit_private_key: bool,
+    /// Where it shall be registered.
+    pub places: Places,
+    /// Whose cloud shall make it; it is one of `places`.
+    pub generated_by: Option<ProviderName>,
     /// How.
     pub manner: Manner,
 }
@@ -66,6 +80,8 @@ pub struct ImportPublic {
     pub public: PublicKey,
     /// The comment it came with.
     pub comment: String,
+    /// Where it shall be registered.
+    pub places: Places,
     /// How.
     pub manner: Manner,
 }
@@ -82,6 +98,8 @@ pub struct ImportPrivate {
     pub encryption: EncryptionChoice,
     /// Refuse when there is no pair of that name.
     pub must_exist: bool,
+    /// Where it shall be registered.
+    pub places: Places,
     /// How.
     pub manner: Manner,
 }
@@ -156,6 +174,8 @@ pub struct Delete {
     pub allow_missing: bool,
     /// Gone at once.
     pub purge: bool,
+    /// Leave the clouds alone.
+    pub abandon_placements: bool,
     /// Makes the call safe to repeat.
     pub repeat: Option<Repeat>,
     /// Check, and change nothing.
@@ -186,10 +206,64 @@ pub struct ExportPrivate {
     pub reason: String,
 }
 
+/// Register a pair's public half at one more cloud.
+pub struct Place {
+    /// Which pair.
+    pub key: Key,
+    /// Where.
+    pub placing: Placing,
+    /// Makes the call safe to repeat.
+    pub repeat: Option<Repeat>,
+    /// Check, and change nothing.
+    pub validate_only: bool,
+}
+
+/// Take a pair away from one cloud.
+pub struct Withdraw {
+    /// Which pair.
+    pub key: Key,
+    /// From where.
+    pub provider: ProviderName,
+    /// Makes the call safe to repeat.
+    pub repeat: Option<Repeat>,
+}
+
+/// What a cloud account holds.
+pub struct Inspect {
+    /// The tenant.
+    pub project: ProjectId,
+    /// Which account.
+    pub provider: ProviderName,
+    /// At most so many, 1 to 1000.
+    pub page_size: usize,
+    /// The token of the page before; empty: the first page.
+    pub page_token: String,
+    /// Digest of everything but size and token: what a token is bound to.
+    pub digest: [u8; 32],
+}
+
+/// Take a pair of a cloud into the project.
+pub struct Adopt {
+    /// The tenant.
+    pub project: ProjectId,
+    /// Where it is; without wishes.
+    pub placing: Placing,
+    /// The cloud's id.
+    pub remote_id: String,
+    /// Its name here; `None`: the remote one.
+    pub name: Option<KeyPairName>,
+    /// Makes the call safe to repeat.
+    pub repeat: Option<Repeat>,
+    /// Check, and change nothing.
+    pub validate_only: bool,
+}
+
 /// Forget a private half.
 pub struct ClearPrivate {
     /// Which.
     pub key: Key,
+    /// Leave what clouds hold of it.
+    pub keep_escrow: bool,
     /// The etag it must have; empty: any.
     pub etag: String,
     /// Makes the call safe to repeat.

@@ -1,6 +1,8 @@
 //! Create: makes a key pair, keeps its private half sealed, gives it out once.
 
 use super::call::Call;
+use super::clouds::advance::For;
+use super::clouds::making::make as make_there;
 use super::command::{By, Create, Key};
 use super::pool::Work;
 use super::project::check_quota;
@@ -11,7 +13,7 @@ use crate::error::{Error, Reason, Result};
 use crate::kms::KekRef;
 use crate::model::{EncryptionMode, KeyPair, KeyPairId, Origin, PrivateKeyState};
 use crate::sshkey::{KeySpec, PrivateKey};
-use crate::store::{Change, Lookup};
+use crate::store::Lookup;
 
 type Created = (Option<KeyPair>, Option<PrivateText>);
 
@@ -23,7 +25,7 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
     };
     let kek = resolve(s, &choice).await?;
     if let Some(pair) = taken(s, &command).await? {
-        ticket.settle(s, pair.id).await?;
+        let pair = super::place::ensure(s, pair, &command.places, &ticket, command.manner.validate_only).await?;
         return Ok((Some(pair), None));
     }
     // The commit checks the quota too: this look is for validations, and so that no costly key is made in vain.
@@ -32,6 +34,9 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
     }
     if command.manner.validate_only {
         return Ok((None, None));
+    }
+    if command.generated_by.is_some() {
+        return generated(s, call, command, &ticket, (mode, kek)).await;
     }
     let key = make(s, call, command.spec).await?;
     let passphrase = command.passphrase.take();
@@ -47,7 +52,7 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
         // Another call took the name between the look and the commit.
         Err(error) if error.reason == Reason::NameExists && command.manner.ensure => {
             let pair = taken(s, &command).await?.ok_or(error)?;
-            ticket.settle(s, pair.id).await?;
+            let pair = super::place::ensure(s, pair, &command.places, &ticket, false).await?;
             Ok((Some(pair), None))
         }
         stored => Ok((Some(stored?), text)),
@@ -83,11 +88,24 @@ async fn store(
 ) -> Result<KeyPair> {
     let mut pair = new_pair(s, &command.new, key.public().clone(), "", Origin::Generated);
     let envelope = seal(s, &mut pair, key, mode, &kek).await?;
-    let quota = Some(s.parts.projects.rules(&pair.project).key_pairs);
-    let insert = Change::Insert { pair: Box::new(pair.clone()), envelope: Some(envelope), quota };
-    let changes = std::iter::once(insert).chain(ticket.remember(s, pair.id)).collect();
-    s.parts.store.commit(changes).await?;
-    Ok(pair)
+    make_there(s, pair, Some(envelope), (&command.places, None), ticket, For::Caller { sealing: None }).await
+}
+
+/// A cloud makes the pair: until it has, the row holds a stand-in whose private half nobody has.
+async fn generated(
+    s: &Inner,
+    call: &Call,
+    mut command: Create,
+    ticket: &Ticket,
+    sealing: (EncryptionMode, KekRef),
+) -> Result<Created> {
+    let Some(maker) = command.generated_by.take() else { return Err(Error::internal("no cloud to make the pair")) };
+    let stand_in = s.parts.maker.make(KeySpec::Ed25519)?.public().clone();
+    let mut pair = new_pair(s, &command.new, stand_in, "", Origin::GeneratedByProvider);
+    pair.maker = super::clouds::maker(super::clouds::spec(s, &maker)?.kind);
+    let whom = For::Caller { sealing: Some(sealing) };
+    let pair = make_there(s, pair, None, (&command.places, Some(&maker)), ticket, whom).await?;
+    again(s, call, command, pair.id, Did::Change).await
 }
 
 /// The answer to a repeated call: the pair as it is now, with its private half while that is stored.
@@ -98,6 +116,7 @@ async fn again(s: &Inner, call: &Call, command: Create, id: KeyPairId, did: Did)
         return Err(super::record::not_found());
     }
     let pair = row.pair;
+    super::clouds::check_made(&pair)?;
     // What `ensure` found was not made by the first call: its private half was not in that answer either.
     let envelope = row.envelope.filter(|_| did == Did::Change && pair.private_key_state == PrivateKeyState::Stored);
     let (Some(envelope), false) = (envelope, command.omit_private_key) else { return Ok((Some(pair), None)) };

@@ -1,12 +1,16 @@
 //! Delete: frees name, key and quota at once; the sealed half stays until the purge time, or goes at once.
 
 use super::call::Call;
+use super::clouds::advance::{For, advance};
+use super::clouds::making::{commit, failure};
+use super::clouds::{hold, journal, withdraw_all};
 use super::command::{By, Delete, Key};
 use super::record::{changed, millis, until_settled};
 use super::request::{Entered, Ticket, enter};
+use super::turns::Turn;
 use super::{Inner, read};
 use crate::error::{Reason, Result};
-use crate::model::{Deleted, KeyPair, KeyPairId, KeyPairState, PrivateKeyState};
+use crate::model::{Deleted, Goal, KeyPair, KeyPairId, KeyPairState, PrivateKeyState, ProviderName};
 use crate::store::{Change, EnvelopeChange};
 
 pub(super) async fn run(s: &Inner, call: &Call, command: Delete) -> Result<Option<KeyPair>> {
@@ -15,19 +19,50 @@ pub(super) async fn run(s: &Inner, call: &Call, command: Delete) -> Result<Optio
         Entered::First(ticket) => ticket,
         // The first call succeeded. What it deleted may be purged by now: that is no failure of this call.
         Entered::Again(id, _) => {
-            return match read::pair(s, &Key { project, by: By::Id(id) }).await {
+            let key = Key { project, by: By::Id(id) };
+            let _turn = held(s, &key).await?;
+            return match read::pair(s, &key).await {
                 Err(error) if error.reason == Reason::KeyPairNotFound => Ok(None),
+                Ok(pair) if pair.state == KeyPairState::Deleting => go_on(s, pair, command.purge).await.map(Some),
                 found => found.map(Some),
             };
         }
     };
-    match until_settled(|| attempt(s, &command, &ticket)).await {
+    let _turn = held(s, &command.key).await?;
+    match delete(s, &command, &ticket).await {
         Err(error) if error.reason == Reason::KeyPairNotFound && command.allow_missing => {
             // Remembered too: sent again, it must not delete what took the name since.
             ticket.settle(s, NOBODY).await?;
             Ok(None)
         }
         done => done.map(Some),
+    }
+}
+
+async fn held(s: &Inner, key: &Key) -> Result<Option<Turn>> {
+    match hold(s, key).await {
+        Err(error) if error.reason == Reason::KeyPairNotFound => Ok(None),
+        held => held,
+    }
+}
+
+async fn delete(s: &Inner, command: &Delete, ticket: &Ticket) -> Result<KeyPair> {
+    let pair = until_settled(|| attempt(s, command, ticket)).await?;
+    match pair.state {
+        KeyPairState::Deleting if !command.validate_only => go_on(s, pair, command.purge).await,
+        _ => Ok(pair),
+    }
+}
+
+/// Takes the pair away from the clouds where it still is. What a cloud refuses leaves it DELETING.
+async fn go_on(s: &Inner, pair: KeyPair, purge: bool) -> Result<KeyPair> {
+    let order: Vec<ProviderName> = pair.placements.iter().map(|placement| placement.provider.clone()).collect();
+    let (id, last) = (pair.id, deleted(s, &pair, purge));
+    let advanced = advance(s, pair, For::Nobody).await?;
+    match advanced.pair {
+        None => Ok(last),
+        Some(pair) if pair.state == KeyPairState::Deleted => Ok(pair),
+        Some(_) => Err(failure(&advanced.faults, &order, id, true)),
     }
 }
 
@@ -47,6 +82,16 @@ async fn attempt(s: &Inner, command: &Delete, ticket: &Ticket) -> Result<KeyPair
     if command.validate_only {
         return Ok(pair);
     }
+    if !pair.placements.is_empty() && !command.abandon_placements {
+        let mut next = changed(s, &pair);
+        next.state = KeyPairState::Deleting;
+        next.journal = Some(journal(s, Goal::Delete { purge }, None));
+        withdraw_all(&mut next, Goal::Delete { purge });
+        if !next.placements.is_empty() {
+            commit(s, &next, ticket.remember(s, pair.id)).await?;
+            return Ok(next);
+        }
+    }
     let next = deleted(s, &pair, purge);
     let change = match purge {
         true => Change::Remove { project: pair.project.clone(), id: pair.id, revision: pair.revision },
@@ -58,7 +103,7 @@ async fn attempt(s: &Inner, command: &Delete, ticket: &Ticket) -> Result<KeyPair
 }
 
 /// The pair as the answer shows it.
-fn deleted(s: &Inner, pair: &KeyPair, purge: bool) -> KeyPair {
+pub(super) fn deleted(s: &Inner, pair: &KeyPair, purge: bool) -> KeyPair {
     let mut next = changed(s, pair);
     let now = s.parts.clock.now();
     let at = pair.deleted.map_or(now, |deleted| deleted.at);
@@ -67,6 +112,8 @@ fn deleted(s: &Inner, pair: &KeyPair, purge: bool) -> KeyPair {
         next.private_key_state = PrivateKeyState::Cleared;
         next.sealed_by = None;
     }
+    next.placements.clear();
+    next.journal = None;
     next.state = KeyPairState::Deleted;
     next.deleted = Some(Deleted { at, purge_at });
     next

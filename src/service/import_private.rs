@@ -1,6 +1,9 @@
 //! ImportPrivate: takes in a private key, as a new pair or as the private half of a pair that has none.
 
 use super::call::Call;
+use super::clouds::advance::For;
+use super::clouds::check_settled;
+use super::clouds::making::make as make_there;
 use super::command::ImportPrivate;
 use super::import_public::check_key_is_new;
 use super::project::check_quota;
@@ -58,14 +61,12 @@ async fn make(
     let public = command.key.public().clone();
     let mut pair = new_pair(s, &command.new, public, &command.comment, Origin::ImportedPrivate);
     let envelope = seal(s, &mut pair, &command.key, sealing.0, sealing.1).await?;
-    let quota = Some(s.parts.projects.rules(&pair.project).key_pairs);
-    let insert = Change::Insert { pair: Box::new(pair.clone()), envelope: Some(envelope), quota };
-    let changes = std::iter::once(insert).chain(ticket.remember(s, pair.id)).collect();
-    match s.parts.store.commit(changes).await {
+    let whom = For::Caller { sealing: None };
+    match make_there(s, pair, Some(envelope), (&command.places, None), ticket, whom).await {
         // Another call took the name between the look and the commit: the next look finds its pair.
         Err(error) if error.reason == Reason::NameExists => Err(Error::new(Reason::Conflict, error.message)),
         Err(error) => Err(error),
-        Ok(()) => {
+        Ok(pair) => {
             remember_to_search(s, &pair);
             Ok(Some(pair))
         }
@@ -86,24 +87,51 @@ async fn add(
     }
     if pair.private_key_state == PrivateKeyState::Stored {
         if command.manner.ensure {
-            ticket.settle(s, pair.id).await?;
-            return Ok(Some(pair));
+            let validate_only = command.manner.validate_only;
+            return super::place::ensure(s, pair, &command.places, ticket, validate_only).await.map(Some);
         }
         let error = Error::new(Reason::PrivateKeyExists, "the key pair holds its private half already");
         let error = error.with_fact("existing_id", pair.id.to_string());
         return Err(about(&pair, error.with_fact("existing_name", pair.name.as_str())));
     }
     check_unchanged(command, &pair)?;
+    check_settled(&pair)?;
     if command.manner.validate_only {
         return Ok(None);
     }
+    let turn = s.pairs.take(&pair.id).await;
     let mut next = changed(s, &pair);
     let envelope = seal(s, &mut next, &command.key, sealing.0, sealing.1).await?;
     let replace =
         Change::Replace { pair: Box::new(next.clone()), envelope: EnvelopeChange::Put(envelope), quota: None };
-    let changes = std::iter::once(replace).chain(ticket.remember(s, next.id)).collect();
-    s.parts.store.commit(changes).await?;
-    Ok(Some(next))
+    let remember = ticket.remember(s, next.id).filter(|_| command.places.wanted.is_empty());
+    s.parts.store.commit(std::iter::once(replace).chain(remember).collect()).await?;
+    if command.places.wanted.is_empty() {
+        return Ok(Some(next));
+    }
+    let added = super::clouds::making::add(s, &next, &command.places, ticket).await;
+    drop(turn);
+    match added {
+        // All or nothing: what a cloud refused leaves the pair as it was.
+        Err(error) if error.reason != Reason::ProviderOutcomeUnknown => {
+            take_back(s, &pair).await?;
+            Err(error)
+        }
+        added => added.map(Some),
+    }
+}
+
+/// The private half that this call brought goes again.
+async fn take_back(s: &Inner, before: &KeyPair) -> Result<()> {
+    until_settled(|| async {
+        let Some(row) = s.parts.store.get(Lookup::Id(&before.project, before.id), false).await? else { return Ok(()) };
+        let mut next = changed(s, &row.pair);
+        next.private_key_state = before.private_key_state;
+        next.sealed_by = None;
+        let replace = Change::Replace { pair: Box::new(next), envelope: EnvelopeChange::Remove, quota: None };
+        s.parts.store.commit(vec![replace]).await
+    })
+    .await
 }
 
 fn is_same_key(key: &PrivateKey, pair: &KeyPair) -> bool {

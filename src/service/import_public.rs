@@ -1,8 +1,11 @@
 //! ImportPublic: takes in a public key.
 
 use super::call::Call;
+use super::clouds::advance::For;
+use super::clouds::making::make;
 use super::command::ImportPublic;
 use super::create::name_exists;
+use super::place::ensure;
 use super::project::check_quota;
 use super::record::new_pair;
 use super::request::{Entered, Ticket, enter};
@@ -11,7 +14,7 @@ use super::{Inner, read};
 use crate::error::{Error, Reason, Result};
 use crate::model::{KeyPair, Origin, ProjectId};
 use crate::sshkey::PublicKey;
-use crate::store::{Change, Lookup};
+use crate::store::Lookup;
 
 pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result<Option<KeyPair>> {
     let project = &command.new.project;
@@ -20,8 +23,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result
         Entered::Again(id, _) => return read::again(s, project.clone(), id).await.map(Some),
     };
     if let Some(pair) = taken(s, &command).await? {
-        ticket.settle(s, pair.id).await?;
-        return Ok(Some(pair));
+        return ensure(s, pair, &command.places, &ticket, command.manner.validate_only).await.map(Some);
     }
     refuse_shared(s, call, project, &command.public, "public_key").await?;
     if command.manner.validate_only {
@@ -34,8 +36,7 @@ pub(super) async fn run(s: &Inner, call: &Call, command: ImportPublic) -> Result
         // Another call took the name between the look and the commit.
         Err(error) if error.reason == Reason::NameExists && command.manner.ensure => {
             let pair = taken(s, &command).await?.ok_or(error)?;
-            ticket.settle(s, pair.id).await?;
-            Ok(Some(pair))
+            ensure(s, pair, &command.places, &ticket, false).await.map(Some)
         }
         stored => stored.map(Some),
     }
@@ -54,10 +55,7 @@ async fn taken(s: &Inner, command: &ImportPublic) -> Result<Option<KeyPair>> {
 
 async fn store(s: &Inner, command: &ImportPublic, ticket: &Ticket) -> Result<KeyPair> {
     let pair = new_pair(s, &command.new, command.public.clone(), &command.comment, Origin::ImportedPublic);
-    let quota = Some(s.parts.projects.rules(&pair.project).key_pairs);
-    let insert = Change::Insert { pair: Box::new(pair.clone()), envelope: None, quota };
-    let changes = std::iter::once(insert).chain(ticket.remember(s, pair.id)).collect();
-    s.parts.store.commit(changes).await?;
+    let pair = make(s, pair, None, (&command.places, None), ticket, For::Caller { sealing: None }).await?;
     remember_to_search(s, &pair);
     Ok(pair)
 }

@@ -9,11 +9,13 @@
 pub mod audit;
 pub mod backup;
 pub mod call;
+pub mod clouds;
 pub mod command;
 pub mod pool;
 pub mod sweep;
 pub mod verify;
 
+mod adopt;
 mod clear_private;
 mod create;
 mod delete;
@@ -21,13 +23,17 @@ mod export_private;
 mod guesses;
 mod import_private;
 mod import_public;
+mod inspect;
 mod intake;
 mod page;
+mod place;
 mod project;
 mod read;
 mod record;
 mod request;
+mod settle;
 mod shared;
+mod turns;
 mod undelete;
 mod update;
 
@@ -37,16 +43,17 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-use crate::clock::{Clock, Entropy};
+use crate::clock::{Clock, Entropy, random};
 use crate::envelope::Envelope;
 use crate::error::{Error, Result};
-use crate::model::{IdMaker, KeyPair, ProjectId};
+use crate::model::{IdMaker, KeyPair, KeyPairId, ProjectId};
 use crate::secret::SecretBytes;
 use crate::sshkey::{CompromisedKeys, KeyMaker};
-use crate::store::Store;
+use crate::store::{RequestKey, Store};
 
 use audit::{Action, Audit};
 use call::Call;
+pub use inspect::{Finding, Inspected, Inspection};
 pub use intake::Read;
 pub use page::Listing;
 pub use project::{Holding, ProjectRules, Projects};
@@ -77,6 +84,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// What each project may do.
     pub projects: Projects,
+    /// The clouds.
+    pub providers: clouds::Providers,
     /// Keys that no project may bring.
     pub compromised: CompromisedKeys,
     /// Hears what operators must hear.
@@ -101,7 +110,11 @@ pub struct ServiceKeys {
 struct Inner {
     parts: Parts,
     ids: IdMaker,
-    requests: request::InFlight,
+    requests: turns::Turns<RequestKey>,
+    /// Pairs with work at clouds: one works on each.
+    pairs: turns::Turns<KeyPairId>,
+    /// Tells this run of the service from others, in journals.
+    run: u64,
     guesses: guesses::Guesses,
     unsearched: shared::Waiting,
 }
@@ -109,13 +122,19 @@ struct Inner {
 impl Service {
     /// Puts a service together.
     pub fn new(parts: Parts) -> Self {
-        let (ids, requests, guesses, unsearched) = Default::default();
-        Self(Arc::new(Inner { parts, ids, requests, guesses, unsearched }))
+        let (ids, requests, pairs, guesses, unsearched) = Default::default();
+        let run = u64::from_be_bytes(random(&*parts.entropy));
+        Self(Arc::new(Inner { parts, ids, requests, pairs, run, guesses, unsearched }))
     }
 
     /// What faces check requests against before they come here.
     pub fn projects(&self) -> &Projects {
         &self.0.parts.projects
+    }
+
+    /// The clouds, which faces check placements against.
+    pub fn providers(&self) -> &clouds::Providers {
+        &self.0.parts.providers
     }
 
     /// Makes a key pair. The private half comes back unless it was not wanted, or the pair was there already.
@@ -180,6 +199,25 @@ impl Service {
     pub async fn clear_private(&self, call: Call, command: command::ClearPrivate) -> Result<KeyPair> {
         let action = Action::new("ClearPrivate", &command.key.project, command.key.subject());
         self.act(call, action, |s, call| async move { clear_private::run(&s, &call, command).await }).await
+    }
+
+    /// Registers a pair's public half at one more cloud.
+    pub async fn place(&self, call: Call, command: command::Place) -> Result<KeyPair> {
+        let action = Action::new("Place", &command.key.project, command.key.subject());
+        self.act(call, action, |s, call| async move { place::run(&s, &call, command).await }).await
+    }
+
+    /// Takes a pair away from one cloud.
+    pub async fn withdraw(&self, call: Call, command: command::Withdraw) -> Result<KeyPair> {
+        let action = Action::new("Withdraw", &command.key.project, command.key.subject());
+        self.act(call, action, |s, call| async move { place::withdraw(&s, &call, command).await }).await
+    }
+
+    /// Takes a pair of a cloud into the project. `None` when only validated and one would be made.
+    pub async fn adopt(&self, call: Call, command: command::Adopt) -> Result<Option<KeyPair>> {
+        let action = Action::new("Adopt", &command.project, command.remote_id.as_str());
+        let service = self.clone();
+        self.act(call, action, |_, call| async move { adopt::run(&service, &call, command).await }).await
     }
 
     /// What a project holds and may hold.

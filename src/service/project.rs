@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Inner;
 use crate::error::{Error, Reason, Result, Violation};
-use crate::model::{EncryptionChoice, EncryptionMode, LOCAL, ProjectId};
+use crate::model::{EncryptionChoice, EncryptionMode, ProjectId};
 use crate::sshkey::KeyRules;
 use crate::store::{Note, Noted};
 
@@ -44,11 +44,6 @@ impl Projects {
     /// The rules of a project; of one whose id does not parse, those of all.
     pub fn rules_or_default(&self, project: Option<&ProjectId>) -> &ProjectRules {
         project.map_or(&self.default, |project| self.rules(project))
-    }
-
-    /// Whether a placement may name this provider.
-    pub fn has_provider(&self, provider: &str) -> bool {
-        provider == LOCAL
     }
 }
 

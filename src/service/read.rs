@@ -27,6 +27,7 @@ pub(super) async fn row(s: &Inner, key: &Key, with_envelope: bool) -> Result<Row
 /// What a repeated call answers: the pair as it is now, as long as it is not deleted.
 pub(super) async fn again(s: &Inner, project: ProjectId, id: KeyPairId) -> Result<KeyPair> {
     let pair = pair(s, &Key { project, by: By::Id(id) }).await?;
+    super::clouds::check_made(&pair)?;
     if pair.is_live() { Ok(pair) } else { Err(not_found()) }
 }
 

@@ -2,20 +2,17 @@
 //!
 //! A second call with the same id waits for the first; only success is remembered, in the same commit as the change.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::OwnedMutexGuard;
 
 use super::Inner;
 use super::call::Call;
 use super::command::Repeat;
 use super::record::millis;
+use super::turns::Turn;
 use crate::cipher;
 use crate::error::{Error, Reason, Result};
 use crate::model::{KeyPairId, ProjectId};
-use crate::store::{Change, Note, Noted, RequestKey, StoredRequest};
+use crate::store::{Change, Note, Noted, RequestKey, StoredRequest, forgets};
 
 /// What a call with a request id finds.
 pub(super) enum Entered {
@@ -37,12 +34,8 @@ pub(super) enum Did {
 /// Held while a call acts. Calls with the same request id wait for it.
 pub(super) struct Ticket {
     entry: Option<(RequestKey, Repeat)>,
-    _turn: Option<OwnedMutexGuard<()>>,
+    _turn: Option<Turn>,
 }
-
-/// Calls with a request id that are under way.
-#[derive(Default)]
-pub(super) struct InFlight(Mutex<HashMap<RequestKey, Arc<tokio::sync::Mutex<()>>>>);
 
 /// Takes its turn, and looks whether it was done before.
 pub(super) async fn enter(
@@ -54,7 +47,7 @@ pub(super) async fn enter(
 ) -> Result<Entered> {
     let Some(repeat) = repeat else { return Ok(Entered::First(Ticket { entry: None, _turn: None })) };
     let key = RequestKey { project: project.clone(), rpc, caller: call.caller.to_string(), id: repeat.id };
-    let turn = s.requests.turn(&key).await;
+    let turn = s.requests.take(&key).await;
     let Noted::Request(stored) = s.parts.store.note(Note::Request(&key)).await? else {
         return Err(Error::internal("the store answered a request note with something else"));
     };
@@ -87,23 +80,19 @@ impl Ticket {
         }
     }
 
+    /// What forgets the request that [`Self::remember`] remembers, taken from that change.
+    pub(super) fn forget(remembered: Option<&Change>) -> Option<Vec<u8>> {
+        match remembered {
+            Some(Change::Remember(key, stored)) => Some(forgets(key, stored.expire)),
+            _ => None,
+        }
+    }
+
     fn stored(&self, s: &Inner, pair: KeyPairId, did: Did) -> Option<Change> {
         let (key, repeat) = self.entry.as_ref()?;
         let expire = s.parts.clock.now().saturating_add(millis(KEPT));
         let digest = keyed(s, repeat, did);
         Some(Change::Remember(key.clone(), StoredRequest { digest, pair, expire }))
-    }
-}
-
-impl InFlight {
-    async fn turn(&self, key: &RequestKey) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // An entry that only the map holds belongs to nobody any more.
-            map.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(map.entry(key.clone()).or_default())
-        };
-        lock.lock_owned().await
     }
 }
 

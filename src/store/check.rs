@@ -207,7 +207,8 @@ impl<K: Kv> Check<'_, K> {
 
     fn open(&mut self, key: &[u8]) -> Result<()> {
         let place = || format!("index open {}", text(&key[1..]));
-        let Some((at, (project, id))) = keys::open_parts(key).and_then(|(at, row)| Some((at, keys::place(row)?))) else {
+        let Some((at, (project, id))) = keys::open_parts(key).and_then(|(at, row)| Some((at, keys::place(row)?)))
+        else {
             self.find(place(), "the entry does not fit");
             return Ok(());
         };

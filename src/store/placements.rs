@@ -3,8 +3,8 @@
 use super::record::{numbered, pb};
 use crate::error::Reason;
 use crate::model::{
-    EncryptionChoice, Goal, Journal, KeyChoice, Open, OpenWork, Placement, PlacementError, PlacementState, ProviderKind,
-    ProviderName, Scope, UserId, Wishes,
+    EncryptionChoice, Goal, Journal, KeyChoice, Open, OpenWork, Placement, PlacementError, PlacementState,
+    ProviderKind, ProviderName, Scope, UserId, Wishes,
 };
 
 pub(super) fn to_record(placement: &Placement) -> pb::PlacementRecord {
@@ -150,11 +150,5 @@ pub(super) fn from_journal(record: pb::JournalRecord) -> Result<Journal, &'stati
 const SCOPES: [Scope; 3] = [Scope::Unsaid, Scope::User, Scope::Account];
 const STATES: [PlacementState; 4] =
     [PlacementState::Pending, PlacementState::Active, PlacementState::Failed, PlacementState::Removing];
-const WORKS: [OpenWork; 6] = [
-    OpenWork::Place,
-    OpenWork::Escrow,
-    OpenWork::Follow,
-    OpenWork::Withdraw,
-    OpenWork::ClearEscrow,
-    OpenWork::Make,
-];
+const WORKS: [OpenWork; 6] =
+    [OpenWork::Place, OpenWork::Escrow, OpenWork::Follow, OpenWork::Withdraw, OpenWork::ClearEscrow, OpenWork::Make];
