@@ -146,6 +146,7 @@ pub fn service(store: Arc<MemoryStore>) -> Service {
         audit: Arc::new(LogAudit),
         clock: Arc::new(ManualClock::at(1_800_000_000_000)),
         entropy,
+        providers: Default::default(),
         projects: Projects {
             default: ProjectRules {
                 key_pairs: 500,

@@ -65,6 +65,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let sweeper = spawn_sweeper(&opened);
     let counter = spawn_counter(&opened, &metrics);
     let search = spawn_search(&opened);
+    let settler = spawn_settler(&opened);
     let draining = Stop::default();
     let server = server(transport, (&config, &opened), &metrics, draining.clone()).add_service(health_service);
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
@@ -95,6 +96,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     sweeper.abort();
     counter.abort();
     search.abort();
+    settler.abort();
     admin.abort();
     close_store(opened, deadline).await
 }
@@ -279,6 +281,21 @@ fn spawn_sweeper(opened: &Opened) -> JoinHandle<()> {
     })
 }
 
+/// Finishes or undoes what is open at clouds, as soon as it is time.
+fn spawn_settler(opened: &Opened) -> JoinHandle<()> {
+    let service = opened.service.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(SETTLE);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            if let Err(error) = service.settle().await {
+                tracing::warn!(%error, "the look for open work at clouds failed; the next one tries again");
+            }
+        }
+    })
+}
+
 /// Looks for shared primes among the RSA keys that came in, for at most a twentieth of the time.
 fn spawn_search(opened: &Opened) -> JoinHandle<()> {
     let service = opened.service.clone();
@@ -339,5 +356,7 @@ const FLUSH: Duration = Duration::from_secs(4);
 const COUNT: Duration = Duration::from_secs(5);
 /// The least time between two searches for shared primes.
 const SEARCH: Duration = Duration::from_secs(1);
+/// How often it is looked for work that is open at clouds; the look reads one range of the store.
+const SETTLE: Duration = Duration::from_millis(500);
 const SWEEP: Duration = Duration::from_secs(60);
 const MESSAGE: usize = 256 * 1024;

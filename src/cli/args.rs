@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use super::cloud_args::{Adopt, Inspect, Place, Withdraw};
 use super::keyfile::KeyOut;
 use super::values::{label, placement, word};
 use crate::clock::{OsEntropy, random};
 use crate::grpc::pb::{
-    Encryption, EncryptionType, KeyPairState, KeyPairView, KeyType, Origin, PlacementSpec, PrivateKeyFormat,
-    PrivateKeyState,
+    Encryption, EncryptionType, KeyPairState, KeyPairView, KeyType, OnPlacementFailure, Origin, PlacementSpec,
+    PrivateKeyFormat, PrivateKeyState,
 };
 
 /// A command that talks to a server.
@@ -37,6 +38,14 @@ pub enum ClientCommand {
     Export(Export),
     /// Make the service forget a private key
     Clear(Clear),
+    /// Register a key pair at one more cloud
+    Place(Box<Place>),
+    /// Take a key pair away from one cloud
+    Withdraw(Withdraw),
+    /// Show what a cloud account holds, beside what the project has there
+    Inspect(Inspect),
+    /// Take key pairs of a cloud into the project
+    Adopt(Adopt),
     /// Show what a project holds and may hold
     Project(Tenant),
 }
@@ -103,6 +112,10 @@ pub(super) struct Described {
     /// Register the public half there: PROVIDER[,remote-name=NAME][,huawei.scope=user]...; can be given again
     #[arg(long = "placement", value_name = "PROVIDER[,FIELD=VALUE...]", value_parser = placement)]
     pub(super) placements: Vec<PlacementSpec>,
+    /// What becomes of the pair when a cloud refuses a placement [default: undo]
+    #[arg(long, value_parser =
+        word("ON_PLACEMENT_FAILURE_", &["undo", "keep"], OnPlacementFailure::from_str_name))]
+    pub(super) on_placement_failure: Option<OnPlacementFailure>,
     /// When a pair of that name and key is there already, answer with it
     #[arg(long)]
     pub(super) ensure: bool,
@@ -383,6 +396,6 @@ pub struct Clear {
 }
 
 /// A UUIDv4.
-fn new_request_id() -> String {
+pub(super) fn new_request_id() -> String {
     uuid::Builder::from_random_bytes(random(&OsEntropy)).into_uuid().to_string()
 }

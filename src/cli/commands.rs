@@ -35,6 +35,10 @@ impl Session {
             ClientCommand::Undelete(args) => self.undelete(args).await,
             ClientCommand::Export(args) => self.export(args).await,
             ClientCommand::Clear(args) => self.clear(args).await,
+            ClientCommand::Place(args) => self.place_at(*args).await,
+            ClientCommand::Withdraw(args) => self.withdraw(args).await,
+            ClientCommand::Inspect(args) => self.inspect(args).await,
+            ClientCommand::Adopt(args) => self.adopt(args).await,
             ClientCommand::Project(args) => self.project(args).await,
         }
     }

@@ -10,6 +10,8 @@
 
 mod args;
 mod client;
+mod cloud_args;
+mod cloud_commands;
 mod commands;
 mod failure;
 mod input;

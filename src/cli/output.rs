@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use crate::grpc::pb::operator::KeyVersion;
-use crate::grpc::pb::{DESCRIPTORS, GetProjectResponse, KeyPair};
+use crate::grpc::pb::{DESCRIPTORS, GetProjectResponse, InspectResponse, KeyPair, RemoteKeyPair};
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -54,6 +54,28 @@ impl Output {
                 ("key pairs", project.key_pairs.to_string()),
                 ("quota", project.quota.to_string()),
             ])
+        })
+    }
+
+    /// Prints what a cloud account holds.
+    pub(super) fn inspection(self, found: &InspectResponse) -> Result<(), Failure> {
+        self.message("InspectResponse", found, || {
+            let row = |item: &RemoteKeyPair| {
+                let finding = word(item.finding().as_str_name(), "FINDING_");
+                [item.remote_id.clone(), item.remote_name.clone(), finding, item.key_pair_id.clone()]
+            };
+            columns(&["REMOTE ID", "REMOTE NAME", "FINDING", "KEY PAIR"], found.items.iter().map(row))
+        })
+    }
+
+    /// Prints what became of each pair that was to be adopted: remote id, remote name, outcome.
+    pub(super) fn adoptions(self, rows: &[[String; 3]]) -> Result<(), Failure> {
+        let told: Vec<_> = rows
+            .iter()
+            .map(|[id, name, outcome]| serde_json::json!({"remoteId": id, "remoteName": name, "outcome": outcome}))
+            .collect();
+        self.value(&serde_json::json!({ "adoptions": told }), || {
+            columns(&["REMOTE ID", "REMOTE NAME", "OUTCOME"], rows.iter().cloned())
         })
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use prost_types::FieldMask;
 
 use super::args::{Clear, Create, Delete, Export, Get, ImportPrivate, ImportPublic, Key, List, Undelete, Update};
+use super::cloud_args::{Adopt, Inspect, Place, Withdraw};
 use crate::grpc::pb;
 use crate::secret::SecretText;
 
@@ -20,7 +21,7 @@ impl Create {
     pub(super) fn into_request(self, passphrase: SecretText) -> pb::CreateRequest {
         let of = self.described;
         pb::CreateRequest {
-            on_placement_failure: 0,
+            on_placement_failure: of.on_placement_failure.unwrap_or_default().into(),
             project_id: of.tenant.project_id,
             name: of.name,
             description: of.description,
@@ -46,7 +47,7 @@ impl ImportPublic {
     pub(super) fn into_request(self, public_key: String) -> pb::ImportPublicRequest {
         let of = self.described;
         pb::ImportPublicRequest {
-            on_placement_failure: 0,
+            on_placement_failure: of.on_placement_failure.unwrap_or_default().into(),
             project_id: of.tenant.project_id,
             name: of.name,
             description: of.description,
@@ -66,7 +67,7 @@ impl ImportPrivate {
     pub(super) fn into_request(self, private_key: SecretText, passphrase: SecretText) -> pb::ImportPrivateRequest {
         let of = self.described;
         pb::ImportPrivateRequest {
-            on_placement_failure: 0,
+            on_placement_failure: of.on_placement_failure.unwrap_or_default().into(),
             project_id: of.tenant.project_id,
             name: of.name,
             description: of.description,
@@ -80,6 +81,56 @@ impl ImportPrivate {
             ensure: of.ensure,
             request_id: of.change.request_id,
             validate_only: of.validate_only,
+        }
+    }
+}
+
+impl Place {
+    /// The request.
+    pub(super) fn into_request(self) -> pb::PlaceRequest {
+        let Key { tenant, name, id } = self.key;
+        pb::PlaceRequest {
+            project_id: tenant.project_id,
+            key: key!(place_request, name, id),
+            placement: Some(self.placement),
+            request_id: self.change.request_id,
+            validate_only: self.validate_only,
+        }
+    }
+}
+
+impl Withdraw {
+    /// The request.
+    pub(super) fn into_request(self) -> pb::WithdrawRequest {
+        let Key { tenant, name, id } = self.key;
+        pb::WithdrawRequest {
+            project_id: tenant.project_id,
+            key: key!(withdraw_request, name, id),
+            provider: self.provider,
+            request_id: self.change.request_id,
+        }
+    }
+}
+
+impl Inspect {
+    /// The request.
+    pub(super) fn into_request(self) -> pb::InspectRequest {
+        let page_token = self.page_token.unwrap_or_default();
+        let (project_id, page_size) = (self.tenant.project_id, self.page_size);
+        pb::InspectRequest { project_id, provider: self.provider, page_size, page_token }
+    }
+}
+
+impl Adopt {
+    /// The request for one pair.
+    pub(super) fn into_request(self) -> pb::AdoptRequest {
+        pb::AdoptRequest {
+            project_id: self.tenant.project_id,
+            provider: self.provider,
+            remote_id: self.remote_id.unwrap_or_default(),
+            name: self.new_name,
+            request_id: self.change.request_id,
+            validate_only: self.dry_run,
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct NewPair {
 }
 
 /// Where a pair shall be registered beside this service.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Places {
     /// Which clouds; all rules of theirs are kept.
     pub wanted: Vec<Placing>,

@@ -1,7 +1,7 @@
 //! A whole service in this process, put together as `app::open` does, over a store that a test can reach into and with
 //! a clock that a test moves.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use keypairs::app::row_mac;
@@ -15,7 +15,10 @@ use keypairs::model::{
 };
 use keypairs::service::audit::LogAudit;
 use keypairs::service::call::{Call, CallId};
-use keypairs::service::command::{By, Create, Delete, ExportPrivate, Key, List, Manner, NewPair, Repeat, Undelete};
+use keypairs::service::clouds::Providers;
+use keypairs::service::command::{
+    By, Create, Delete, ExportPrivate, Key, List, Manner, NewPair, Places, Repeat, Undelete,
+};
 use keypairs::service::pool::{Pool, PoolLimits};
 use keypairs::service::{Listing, Parts, ProjectRules, Projects, Service, ServiceKeys};
 use keypairs::sshkey::{AwsLcKeyMaker, CompromisedKeys, KeyFormat, KeyRules, KeySpec};
@@ -37,7 +40,7 @@ impl House {
     pub fn in_memory() -> Self {
         let (_dir, keyring, clock) = ground();
         let memory = Arc::new(MemoryStore::new(mac(&keyring)));
-        let service = service(memory.clone(), keyring, clock.clone());
+        let service = service(memory.clone(), keyring, clock.clone(), Providers::default());
         Self { service, clock, memory: Some(memory), _dir }
     }
 
@@ -46,7 +49,7 @@ impl House {
         let fatal = Arc::new(|fatal| panic!("{fatal}"));
         let sled = SledStore::open(_dir.path(), SledOptions::default(), mac(&keyring), &OsEntropy, fatal);
         let sled = Arc::new(sled.unwrap_or_else(|fatal| panic!("{fatal}")));
-        let service = service(sled, keyring, clock.clone());
+        let service = service(sled, keyring, clock.clone(), Providers::default());
         Self { service, clock, memory: None, _dir }
     }
 
@@ -81,6 +84,8 @@ impl House {
             format: KeyFormat::OpenSsh,
             passphrase: None,
             omit_private_key: false,
+            places: Places::default(),
+            generated_by: None,
             manner: Manner { ensure: false, repeat: repeat.map(self::repeat), validate_only: false },
         };
         let (pair, private) = self.service.create(call(), command).await?;
@@ -100,7 +105,15 @@ impl House {
 
     pub async fn delete(&self, key: &Key, purge: bool) -> Result<Option<KeyPair>> {
         let (key, etag) = (key.clone(), String::new());
-        let command = Delete { key, etag, allow_missing: false, purge, repeat: None, validate_only: false };
+        let command = Delete {
+            key,
+            etag,
+            allow_missing: false,
+            purge,
+            abandon_placements: false,
+            repeat: None,
+            validate_only: false,
+        };
         self.service.delete(call(), command).await
     }
 
@@ -145,28 +158,28 @@ pub fn row_key(kind: u8, project: &str, id: KeyPairId) -> Vec<u8> {
     [&[kind], project.as_bytes(), &[0], id.as_bytes()].concat()
 }
 
-fn repeat(number: u8) -> Repeat {
+pub fn repeat(number: u8) -> Repeat {
     let id = RequestId::parse(&format!("00000000-0000-4000-8000-{number:012}")).unwrap();
     Repeat { id, digest: [number; 32] }
 }
 
-fn call() -> Call {
+pub fn call() -> Call {
     let deadline = Instant::now() + Duration::from_secs(60);
     Call { id: CallId(0), caller: Arc::from(""), deadline, gone: CancellationToken::new() }
 }
 
-fn ground() -> (TempDir, Arc<Keyring>, Arc<ManualClock>) {
+pub fn ground() -> (TempDir, Arc<Keyring>, Arc<ManualClock>) {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(1_800_000_000_000));
     let keyring = Keyring::create(&dir.path().join("keyring"), clock.clone(), Arc::new(OsEntropy)).unwrap();
     (dir, Arc::new(keyring), clock)
 }
 
-fn mac(keyring: &Keyring) -> RowMac {
+pub fn mac(keyring: &Keyring) -> RowMac {
     row_mac(keyring).unwrap()
 }
 
-fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Service {
+pub fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>, providers: Providers) -> Service {
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let key = |purpose| {
         let (current, mut versions) = keyring.derive(purpose);
@@ -174,23 +187,30 @@ fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) 
     };
     let encryption = vec![EncryptionMode::Default, EncryptionMode::Kms];
     let default = ProjectRules { key_pairs: 500, encryption, keys: KeyRules::default() };
-    let limits = PoolLimits { workers: 2, queue: 64, longest_wait: Duration::from_secs(60) };
     Service::new(Parts {
         compromised: CompromisedKeys::default(),
         alarm: Arc::new(|_| ()),
         store,
         envelope: Envelope::new(vec![("keyring".to_owned(), keyring.clone() as _)], entropy.clone()),
         maker: Arc::new(AwsLcKeyMaker::new(entropy.clone())),
-        rsa: Pool::start(limits, Arc::new(|_, _, _| ())).unwrap(),
-        pool: Pool::start(limits, Arc::new(|_, _, _| ())).unwrap(),
+        rsa: pool(),
+        pool: pool(),
         audit: Arc::new(LogAudit),
         clock,
         entropy,
         projects: Projects { default, own: Default::default() },
+        providers,
         retention: RETENTION,
         keys: ServiceKeys { requests: key("request digests"), pages: key("page tokens") },
         tasks: TaskTracker::new(),
     })
+}
+
+/// One for all houses: some tests put up thousands.
+fn pool() -> Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    let limits = PoolLimits { workers: 2, queue: 64, longest_wait: Duration::from_secs(60) };
+    POOL.get_or_init(|| Pool::start(limits, Arc::new(|_, _, _| ())).unwrap()).clone()
 }
 
 /// How long deleted pairs can come back in a house.

@@ -25,6 +25,7 @@ mod kpe1_vectors;
 mod layers;
 mod lifecycle;
 mod lifetime;
+mod placements;
 mod power_loss;
 mod races;
 mod refusal;

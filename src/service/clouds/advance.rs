@@ -56,16 +56,20 @@ pub(in crate::service) async fn advance(s: &Inner, pair: KeyPair, whom: For) -> 
         pen: Mutex::new(Some(pair)),
         whom,
         faults: Lock::default(),
+        stopped: Lock::default(),
         went_on: AtomicBool::new(false),
     };
     if awaits_key {
         visit.make().await?;
     }
-    let walks = providers.iter().map(|provider| visit.walk(provider));
-    for walked in futures_util::future::join_all(walks).await {
-        walked?;
+    // Again, as long as something goes on: what one cloud refuses makes new work at another, which had done its own.
+    loop {
+        let walks = providers.iter().map(|provider| visit.walk(provider, false));
+        let walked = futures_util::future::join_all(walks).await;
+        if !walked.into_iter().collect::<Result<Vec<bool>>>()?.contains(&true) {
+            return visit.end().await;
+        }
     }
-    visit.end().await
 }
 
 struct Visit<'a> {
@@ -75,6 +79,8 @@ struct Visit<'a> {
     pen: Mutex<Option<KeyPair>>,
     whom: For,
     faults: Lock<BTreeMap<ProviderName, Fault>>,
+    /// What did not go well, or has to wait: it is not tried twice.
+    stopped: Lock<Vec<(ProviderName, OpenWork)>>,
     went_on: AtomicBool,
 }
 
@@ -94,20 +100,27 @@ impl Visit<'_> {
         let makes = |placement: &&Placement| placement.open.as_ref().is_some_and(|open| open.work == OpenWork::Make);
         let maker = pair.placements.iter().find(makes).map(|placement| placement.provider.clone());
         match (&self.whom, maker) {
-            (For::Caller { .. }, Some(provider)) => self.walk(&provider).await,
+            (For::Caller { .. }, Some(provider)) => self.walk(&provider, true).await.map(drop),
             (For::Nobody, Some(_)) => self.write(|pair| withdraw_all(pair, Goal::Unmake)).await,
             (_, None) => Ok(()),
         }
     }
 
-    /// Step by step, as long as it goes on.
-    async fn walk(&self, provider: &ProviderName) -> Result<()> {
+    /// Step by step, as long as it goes on; says whether it went on at all. A pair is asked for once (`makes`): what became
+    /// of that, looks find out.
+    async fn walk(&self, provider: &ProviderName, makes: bool) -> Result<bool> {
+        let mut went_on = false;
         loop {
-            let Some(pair) = self.pen.lock().await.clone() else { return Ok(()) };
-            let Some(placement) = pair.placement(provider) else { return Ok(()) };
-            let Some(open) = placement.open.clone() else { return Ok(()) };
-            if pair.awaits_key() && open.work == OpenWork::Place {
-                return Ok(());
+            let Some(pair) = self.pen.lock().await.clone() else { return Ok(went_on) };
+            let Some(placement) = pair.placement(provider) else { return Ok(went_on) };
+            let Some(open) = placement.open.clone() else { return Ok(went_on) };
+            let waits = match open.work {
+                OpenWork::Make => !makes,
+                OpenWork::Place => pair.awaits_key(),
+                _ => false,
+            };
+            if waits || self.has_stopped(provider, open.work) {
+                return Ok(went_on);
             }
             if !self.begin(provider, &open).await? {
                 continue; // it is not to be done any more
@@ -123,11 +136,18 @@ impl Visit<'_> {
                 Ok(done) => self.done(provider, done).await?,
                 Err(fault) => self.failed(provider, open.work, fault).await?,
             };
-            if !goes_on {
-                return Ok(());
+            if goes_on {
+                self.went_on.store(true, Ordering::Relaxed);
+            } else {
+                self.stopped.lock().unwrap_or_else(PoisonError::into_inner).push((provider.clone(), open.work));
             }
-            self.went_on.store(true, Ordering::Relaxed);
+            went_on = true;
         }
+    }
+
+    fn has_stopped(&self, provider: &ProviderName, work: OpenWork) -> bool {
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.iter().any(|(at, what)| at == provider && *what == work)
     }
 
     /// Before a request that must not happen twice is sent: from here on its outcome is not known. False when the work is
@@ -239,7 +259,7 @@ impl Visit<'_> {
         .await
     }
 
-    /// Writes down that a step failed; says whether another one can follow now.
+    /// Writes down that a step failed; says whether that was the end of that work.
     async fn failed(&self, provider: &ProviderName, sent: OpenWork, fault: Fault) -> Result<bool> {
         let gives_up = matches!(self.whom, For::Caller { .. });
         self.record(provider, |pair, at| fail(&mut pair.placements[at], sent, &fault, gives_up)).await?;
