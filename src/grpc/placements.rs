@@ -9,8 +9,7 @@ use crate::model::{
     EncryptionChoice, EncryptionMode, KeyChoice, KeyPair, LOCAL, Placement, PlacementState, ProviderKind, ProviderName,
     Scope, SealedBy, UserId, Wishes,
 };
-use crate::provider::Spec;
-use crate::service::clouds::{Placing, Providers, Subject, check_placing, takes_key};
+use crate::service::clouds::{Placing, Providers, Spec, Subject, check_placing, takes_key};
 use crate::service::command::Places;
 use crate::sshkey::Algorithm;
 

@@ -105,7 +105,7 @@ fn inspected(remote: Remote, known: &mut BTreeMap<String, Ours>, project: &Proje
 }
 
 fn missing(ours: Ours, project: &ProjectId) -> Option<Inspected> {
-    (ours.is_active && ours.project == *project).then(|| Inspected {
+    (ours.is_active && ours.project == *project).then_some(Inspected {
         remote_id: ours.remote_id,
         remote_name: ours.remote_name,
         public: None,

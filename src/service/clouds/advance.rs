@@ -13,9 +13,10 @@ use tokio::sync::Mutex;
 use super::super::Inner;
 use super::super::delete::deleted;
 use super::super::record::{changed, seal};
-use super::fault;
+use super::fault::kept;
 use super::goal::{conclude, next_look, withdraw_all};
 use super::step::{Outcome, Work};
+use super::written::{Written, apply, fail, fill, placed};
 use crate::error::{Error, Reason, Result};
 use crate::kms::KekRef;
 use crate::model::{
@@ -82,14 +83,6 @@ struct Visit<'a> {
     /// What did not go well, or has to wait: it is not tried twice.
     stopped: Lock<Vec<(ProviderName, OpenWork)>>,
     went_on: AtomicBool,
-}
-
-/// What a placement's row becomes.
-enum Written {
-    /// It stays.
-    Stays,
-    /// There is nothing of the pair at that cloud.
-    Goes,
 }
 
 impl Visit<'_> {
@@ -202,7 +195,7 @@ impl Visit<'_> {
                 None => placed(placement),
                 Some(fault) => {
                     placement.state = PlacementState::Failed;
-                    placement.error = Some(fault::kept(fault));
+                    placement.error = Some(kept(fault));
                 }
             }
         };
@@ -368,104 +361,6 @@ fn remove(pair: &KeyPair) -> Change {
 
 fn position(pair: &KeyPair, provider: &ProviderName) -> Option<usize> {
     pair.placements.iter().position(|placement| placement.provider == *provider)
-}
-
-/// What a step's success makes of a placement.
-fn apply(placement: &mut Placement, outcome: &Outcome, now: crate::clock::Millis) -> Written {
-    match outcome {
-        Outcome::Placed(remote) => {
-            fill(placement, remote);
-            // Meanwhile everything may be on its way back: then it is known now what is there.
-            match &mut placement.open {
-                Some(open) if open.work == OpenWork::Withdraw => open.is_unknown = false,
-                _ => placed(placement),
-            }
-        }
-        Outcome::Made(..) => {}
-        Outcome::Escrowed => {
-            placement.is_escrowed = true;
-            placed(placement);
-        }
-        Outcome::Followed => {
-            if !placement.rename_to.is_empty() {
-                placement.remote_name = std::mem::take(&mut placement.rename_to);
-            }
-            placement.is_behind = false;
-            placed(placement);
-        }
-        Outcome::Gone => return Written::Goes,
-        Outcome::EscrowCleared => {
-            placement.is_escrowed = false;
-            placement.wishes.escrow = None;
-            placed(placement);
-        }
-        Outcome::Absent => {
-            if let Some(open) = &mut placement.open {
-                open.absent_since.get_or_insert(now);
-            }
-        }
-    }
-    Written::Stays
-}
-
-/// It is there; what comes next, if anything.
-fn placed(placement: &mut Placement) {
-    let next = placement.next_work();
-    let is_whole = next != Some(OpenWork::Escrow);
-    placement.state = if is_whole { PlacementState::Active } else { PlacementState::Pending };
-    placement.open = next.map(Open::new);
-    placement.error = None;
-}
-
-fn fill(placement: &mut Placement, remote: &Remote) {
-    placement.remote_id.clone_from(&remote.id);
-    if !remote.name.is_empty() {
-        placement.remote_name.clone_from(&remote.name);
-    }
-    placement.remote_fingerprint = match (&remote.public, remote.fingerprint.as_str()) {
-        (Some(public), "") => public.fingerprint_md5(),
-        (_, told) => told.to_owned(),
-    };
-    placement.instance_count = remote.instance_count;
-    placement.is_escrowed = remote.is_escrowed;
-}
-
-/// What a step's failure makes of a placement.
-fn fail(placement: &mut Placement, sent: OpenWork, fault: &Fault, gives_up: bool) -> Written {
-    placement.request_id.clone_from(&fault.request_id);
-    placement.error = Some(fault::kept(fault));
-    let is_unknown = fault.kind == FaultKind::Unknown;
-    let is_refused = matches!(fault.kind, FaultKind::Refused(_));
-    let Some(open) = &mut placement.open else { return Written::Stays };
-    match sent {
-        OpenWork::Place | OpenWork::Make => {
-            open.is_unknown = is_unknown;
-            // Everything is on its way back, and this one never was there.
-            if open.work == OpenWork::Withdraw {
-                return if is_unknown { Written::Stays } else { Written::Goes };
-            }
-            if is_refused || (gives_up && !is_unknown) {
-                placement.state = PlacementState::Failed;
-            }
-        }
-        OpenWork::Escrow => {
-            open.attempts += 1;
-            if is_refused || (gives_up && !is_unknown) {
-                placement.state = PlacementState::Failed;
-            }
-        }
-        // Nobody can bring a pair up to date that is not there.
-        OpenWork::Follow if is_gone(fault) => {
-            placement.state = PlacementState::Failed;
-            placement.open = None;
-        }
-        OpenWork::Follow | OpenWork::Withdraw | OpenWork::ClearEscrow => open.attempts += 1,
-    }
-    Written::Stays
-}
-
-fn is_gone(fault: &Fault) -> bool {
-    fault.kind == FaultKind::Refused(crate::dialect::Kind::NotFound)
 }
 
 fn read_private(text: &str) -> Result<PrivateKey> {

@@ -10,6 +10,7 @@ mod goal;
 pub(super) mod making;
 mod rules;
 mod step;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ use crate::model::{
     Goal, Journal, KeyPair, KeyPairId, KeyPairName, KeyPairState, Maker, Open, OpenWork, Placement, PlacementState,
     ProviderKind, ProviderName, Wishes,
 };
-use crate::provider::{NameRules, Provider, Spec};
+pub use crate::provider::Spec;
+use crate::provider::{NameRules, Provider};
 
 /// The configured providers.
 #[derive(Clone, Default)]

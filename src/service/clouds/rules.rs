@@ -29,12 +29,9 @@ pub fn check_placing(spec: &Spec, field: &str, placing: &Placing, subject: &Subj
             Violation::new(format!("{field}.remote_name"), reason, format!("{cloud}: {what}: {}", spec.can.name.words))
         }));
     }
-    if let Some((algorithm, bits)) = subject.key {
-        if !takes_key(spec, algorithm, bits) {
-            let message =
-                format!("{cloud} does not take {} keys of {bits} bits; it takes {}", word(algorithm), keys(spec));
-            faults.push(Violation::new(format!("{field}.provider"), Reason::ProviderUnsupportedType, message));
-        }
+    if let Some((algorithm, bits)) = subject.key.filter(|(algorithm, bits)| !takes_key(spec, *algorithm, *bits)) {
+        let message = format!("{cloud} does not take {} keys of {bits} bits; it takes {}", word(algorithm), keys(spec));
+        faults.push(Violation::new(format!("{field}.provider"), Reason::ProviderUnsupportedType, message));
     }
     if let Some(fault) = check_description(spec, subject.description) {
         faults.push(fault);

@@ -72,7 +72,7 @@ impl Work<'_> {
                 _ => {}
             }
         }
-        match self.provider.import_public(&self.new(), &self.pair.public).await {
+        match self.provider.import_public(&self.wanted(), &self.pair.public).await {
             Ok(done) => Ok(said(Outcome::Placed(done.value), done.request_id)),
             // An earlier request may have done it, late: the next look tells.
             Err(fault) if self.open.attempts > 0 && is_taken(&fault) => {
@@ -89,7 +89,7 @@ impl Work<'_> {
             let fault = Fault::refused(Kind::NameTaken, "the name is taken there");
             return Err(Fault { request_id: found.request_id, ..fault });
         }
-        let done = self.provider.create(&self.new()).await?;
+        let done = self.provider.create(&self.wanted()).await?;
         let (remote, private) = done.value;
         Ok(said(Outcome::Made(remote, private), done.request_id))
     }
@@ -182,7 +182,7 @@ impl Work<'_> {
         self.open.absent_since.is_some_and(|since| now.saturating_sub(since) >= BELIEVED)
     }
 
-    fn new(&self) -> New {
+    fn wanted(&self) -> New {
         New {
             name: self.placement.remote_name.clone(),
             description: self.pair.description.as_str().to_owned(),

@@ -74,14 +74,14 @@ pub const BLIND: &[(&str, &str, &str)] = &[
 pub const NAMED: &[(&str, &[&str], &str)] = &[
     (
         "prost",
-        &["grpc/", "cli/output.rs", "store/record.rs"],
+        &["grpc/", "cli/output.rs", "store/record.rs", "store/placements.rs"],
         "wire types stay at the wire; the client prints messages",
     ),
     ("prost_types", &["grpc/", "cli/"], "wire types stay at the wire"),
     ("prost_reflect", &["cli/output.rs"], "only the client prints messages"),
     (
         "pb",
-        &["grpc/", "cli/", "app/", "store/record.rs"],
+        &["grpc/", "cli/", "app/", "store/record.rs", "store/placements.rs"],
         "wire types stay at the wire; app serves the operator socket",
     ),
     ("tonic", &["grpc/", "cli/", "app/"], "gRPC: the face, the client, and the listeners"),
