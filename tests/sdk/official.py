@@ -15,6 +15,8 @@ from baidubce.retry.retry_policy import NoRetryPolicy  # noqa: E402
 from baidubce.services.bcc.bcc_client import BccClient  # noqa: E402
 from huaweicloudsdkcore.auth.credentials import BasicCredentials  # noqa: E402
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, ServerResponseException  # noqa: E402
+from huaweicloudsdkcore.http.http_config import HttpConfig  # noqa: E402
+from huaweicloudsdkcore.signer.algorithm import SigningAlgorithm  # noqa: E402
 from huaweicloudsdkkps.v3 import KpsClient  # noqa: E402
 from tencentcloud.common.credential import Credential  # noqa: E402
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException  # noqa: E402
@@ -62,12 +64,14 @@ def read_tencent(fault):
     return bool(own), getattr(fault, "code", None), 0
 
 
-def huawei(place, role="main", **other):
+def huawei(place, role="main", algorithm=SigningAlgorithm.HMAC_SHA256, **other):
     """A KpsClient."""
     account = {**place.account("huawei", role), **other}
     credentials = BasicCredentials(account["access_key"], account["secret_key"], account["project_id"])
     endpoint = f"http://{place.endpoints['huawei']}"
-    return KpsClient.new_builder().with_credentials(credentials).with_endpoint(endpoint).build()
+    config = HttpConfig(signing_algorithm=algorithm)
+    builder = KpsClient.new_builder().with_http_config(config).with_credentials(credentials)
+    return builder.with_endpoint(endpoint).build()
 
 
 def read_huawei(fault):
