@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "py"))
 
-from harness import Server, binary  # noqa: E402  (its folder is on the path only now)
+from harness import Claims, Server, binary  # noqa: E402, F401  (its folder is on the path only now)
 
 from doubles_client import Doubles  # noqa: E402
 
@@ -33,7 +33,7 @@ ROLES = {
         "main": {"quota": 100, "project_ids": [0, 1001]}, "small": {"quota": 2}, "rated": {"rate": 10},
         "tagged": {"resources_per_tag": 1},
     },
-    "huawei": {"main": {"auth_token": "TOKENHUAWEI-not-a-secret"}},
+    "huawei": {"main": {"auth_token": "TOKENhuawei-main-not-a-secret"}},
 }  # fmt: skip
 REGIONS = {"baidu": "bj", "tencent": "ap-guangzhou", "huawei": "cn-north-4"}
 HUAWEI_PROJECT = "0123456789abcdef0123456789abcdef"

@@ -4,9 +4,7 @@ A script ends with "NAME: N proved, M failed", as those of tests/py do. With --t
 instead of one line for each claim; what fails is told either way.
 """
 
-from place import arguments, place
-
-from harness import Claims
+from place import Claims, arguments, place
 
 
 class QuietClaims(Claims):

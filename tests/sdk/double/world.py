@@ -73,7 +73,10 @@ class World:
         for name in ("project_ids", "kms_keys"):
             if name in fields:
                 fields[name] = tuple(fields[name])
-        account = Account(**{**ACCOUNTS[cloud], **fields})
+        usual = dict(ACCOUNTS[cloud])
+        if fields.get("access_key", usual["access_key"]) != usual["access_key"]:
+            usual.pop("auth_token", None)  # a token is one account's
+        account = Account(**{**usual, **fields})
         account.project_ids = tuple(account.project_ids)
         if account.access_key in known:
             old = known[account.access_key]
