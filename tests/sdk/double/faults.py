@@ -92,6 +92,7 @@ def rate_limited(_fault, _do, _wire, cloud):
 
 
 def refuse(fault, do, _wire, _cloud):
+    time.sleep(fault.seconds)
     if fault.done:
         do()
     raise Refusal(fault.code, fault.status or 400, fault.message or None)
