@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""The crash matrix: kill -9 at each step of a call's journal, times what a cloud can do with a request, times three clouds.
+"""The crash matrix: kill -9 at each step of a call's journal, times what a cloud can do with a request, times three
+clouds.
 
     python tests/sdk/crash_matrix.py [--short] [--only REGEX] [--parallel 16] [--seed N] [--list] [--keep]
                                      [--failpoints NAME,NAME] [--slow SECONDS] [--settle 60] [--provider-lines FILE]
 
-Each combination has a `keypairs serve` ($KEYPAIRS_BIN) of its own and accounts of its own at the doubles, and is run by
-matrix/scenario.py: a call, a fault at the cloud, a kill, a restart; then within 60 s of the recovery matrix/judge.py must
-find nothing wrong: remote keys = our records, no ACTIVE pair whose private half does not open, none doubled, none stranded;
-and the same request sent again changes nothing. Steps between a service and its cloud are found with the doubles' gates;
-steps inside the service with failpoints: the service, started with KEYPAIRS_FAILPOINT=NAME, ends as by kill -9 when it
-first comes to NAME.
+Each combination has a `keypairs serve` ($KEYPAIRS_BIN) of its own and accounts of its own at the doubles, and is run
+by matrix/scenario.py: a call, a fault at the cloud, a kill, a restart; then within 60 s of the recovery
+matrix/judge.py must find nothing wrong: remote keys = our records, no ACTIVE pair whose private half does not open,
+none doubled, none stranded; and the same request sent again changes nothing. Steps between a service and its cloud
+are found with the doubles' gates; steps inside the service with failpoints: the service, started with
+KEYPAIRS_FAILPOINT=NAME, ends as by kill -9 when it first comes to NAME.
 
---short runs some forty combinations in which every call, cloud, fault and step is met: for each merge. --slow is how long
-the slow cloud takes (beyond the provider's timeout in the config: it lands late). --provider-lines: a file with lines for
-each [providers.*] section, such as a short timeout. --seed repeats the choices of a run, not its timing.
+--short runs some forty combinations in which every call, cloud, fault and step is met: for each merge. --slow is how
+long the slow cloud takes (beyond the provider's timeout in the config: it lands late). --provider-lines: a file with
+lines for each [providers.*] section, such as a short timeout. --seed repeats the choices of a run, not its timing.
 """
 
 import argparse
@@ -32,8 +33,8 @@ from matrix.scenario import Scenario
 
 SHORT = 40
 LEAST = 300
-# Lines of each [providers.*] section: a timeout so short that the matrix is fast, and still no answer is called late.
-PROVIDER_LINES = []
+# Lines of each [providers.*] section: timeouts so short that the matrix is fast, and that no answer on time exceeds.
+PROVIDER_LINES = ["timeout_seconds = 2", "connect_timeout_seconds = 1"]
 
 
 def main():
@@ -99,7 +100,8 @@ def run(claims, chosen, options):
         refused = {cloud: counts[cloud]["refused_signatures"] for cloud in combinations.CLOUDS}
         claims.same(sum(refused.values()), 0, "the official SDKs' signing code found every signature right")
     took = time.monotonic() - began
-    print(f"  {len(chosen)} combinations in {took:.0f} s; the slowest settled after {slowest:.1f} s; calls were {dict(outcomes)}")
+    print(f"  {len(chosen)} combinations in {took:.0f} s; the slowest settled after {slowest:.1f} s")
+    print(f"  the calls were {dict(outcomes)}")
 
 
 if __name__ == "__main__":

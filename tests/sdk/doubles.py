@@ -3,14 +3,14 @@
 
     python tests/sdk/doubles.py [--state FILE] [--tls]
 
-Prints one JSON line: {"admin": PORT, "ports": {"baidu": ..., "tencent": ..., "huawei": ...}, "accounts": {...}}, then
-serves until SIGTERM, SIGINT or the end of its standard input where that is a pipe. With --state the accounts and pairs are
-read from FILE when it is there, and written to it on POST /save and at the end. With --tls each cloud listens twice more:
-"CLOUD-tls" under a certificate of "ca_file", and "CLOUD-expired" under one that has expired.
+Prints one JSON line: {"admin": PORT, "ports": {"baidu": ..., "tencent": ..., "huawei": ...}, "accounts": {...}},
+then serves until SIGTERM, SIGINT or the end of its standard input where that is a pipe. With --state the accounts and
+pairs are read from FILE when it is there, and written to it on POST /save and at the end. With --tls each cloud
+listens twice more: "CLOUD-tls" under a certificate of "ca_file", and "CLOUD-expired" under one that has expired.
 
-Promise: they do what the clouds' pages say (double/baidu.py, tencent.py, huawei.py) for requests that the official SDKs'
-own code would have signed so (double/signatures.py), and what goes wrong goes wrong on order (double/faults.py). The admin
-port (double/admin.py) is where tests look and order.
+Promise: they do what the clouds' pages say (double/baidu.py, tencent.py, huawei.py) for requests that the official
+SDKs' own code would have signed so (double/signatures.py), and what goes wrong goes wrong on order (double/faults.py).
+The admin port (double/admin.py) is where tests look and order.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The doubles as a test has them: started, asked and told through their admin port, ended.
 
-    with Doubles() as doubles:
-        doubles.fault("baidu", "timeout_after", operation="import")
-        doubles.keys("baidu")
+with Doubles() as doubles:
+    doubles.fault("baidu", "timeout_after", operation="import")
+    doubles.keys("baidu")
 """
 
 import http.client
@@ -57,7 +57,9 @@ class Doubles:
         for attempt in (1, 2):
             connection = getattr(self.local, "connection", None)
             if connection is None:
-                connection = self.local.connection = http.client.HTTPConnection("127.0.0.1", self.told["admin"], timeout=90)
+                connection = self.local.connection = http.client.HTTPConnection(
+                    "127.0.0.1", self.told["admin"], timeout=90
+                )
             try:
                 connection.request(method, path, body)
                 answer = connection.getresponse()

@@ -2,9 +2,10 @@
 
     --at double     (the default) starts tests/sdk/doubles.py
     --at face       starts $KEYPAIRS_BIN with a face and the accounts below; one endpoint for all three clouds
-    --at FILE       JSON: {"kind": "face"|"double", "endpoints": {CLOUD: "HOST:PORT"}, "accounts": {CLOUD: {ROLE: {...}}}}
+    --at FILE       JSON: {"kind": "face"|"double", "endpoints": {CLOUD: "HOST:PORT"},
+                    "accounts": {CLOUD: {ROLE: {...}}}}
 
-$KEYPAIRS_SDK_AT is the same for a script without the flag. Where face and cloud differ by design (issue 4), a script asks
+$KEYPAIRS_SDK_AT is the same for a script without the flag. Where face and cloud differ by design, a script asks
 `place.is_face`.
 """
 

@@ -59,7 +59,9 @@ def send(endpoint, method, target, headers, body=b"", seconds=SECONDS):
 def baidu(account, method, path, query, headers, names=("host",), expiry=3600, at=None):
     """The headers with an Authorization over those of `names`, as the page prints it."""
     chosen = [name.encode() for name in sorted(names)]
-    signed = {name.lower().encode(): value.encode() for name, value in headers.items() if name.lower().encode() in chosen}
+    signed = {
+        name.lower().encode(): value.encode() for name, value in headers.items() if name.lower().encode() in chosen
+    }
     text = bce_v1_signer.sign(
         BceCredentials(account["access_key"], account["secret_key"]), method.encode(), path.encode(), signed,
         {name.encode(): value.encode() for name, value in query.items()}, int(at or time.time()), expiry, chosen,

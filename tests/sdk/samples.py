@@ -32,9 +32,7 @@ class Key:
     def locked(self):
         """The private half as PKCS#8 with a passphrase."""
         lock = serialization.BestAvailableEncryption(b"a passphrase")
-        return self.private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock
-        ).decode()
+        return self.private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock).decode()
 
 
 def rsa_key(bits=2048):

@@ -111,7 +111,9 @@ class Baidu:
             body = IMPORT.replace("your-publicKey", ecdsa_key().line).replace("keypair01", f"keypair1{number}")
             pairs.append(self.send("PUT", "/v2/keypair?import", body).json()["keypair"])
         words = "Keypair number exceeds the limit."
-        self.refused("create over the quota", self.send("POST", "/v2/keypair", CREATE), "KeypairQuotaExceedLimit", words, 413)
+        self.refused(
+            "create over the quota", self.send("POST", "/v2/keypair", CREATE), "KeypairQuotaExceedLimit", words, 413
+        )
         body = IMPORT.replace("your-publicKey", ecdsa_key().line)
         seen = self.send("PUT", "/v2/keypair?import", body)
         self.refused("import over the quota", seen, "KeypairQuotaExceedLimit", words, 413)
@@ -129,8 +131,12 @@ class Baidu:
         self.claims.same(shown, wanted, f"{what}: as it was asked for")
         for name in ("createTime", "createdTime"):
             form = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-            self.claims.that(re.fullmatch(form, pair.get(name) or ""), f"{what}: {name} has the page's form", pair.get(name))
-        self.claims.that(re.fullmatch(r"k-\w+", pair.get("keypairId") or ""), f"{what}: the id is a k-", pair.get("keypairId"))
+            self.claims.that(
+                re.fullmatch(form, pair.get(name) or ""), f"{what}: {name} has the page's form", pair.get(name)
+            )
+        self.claims.that(
+            re.fullmatch(r"k-\w+", pair.get("keypairId") or ""), f"{what}: the id is a k-", pair.get("keypairId")
+        )
         self.claims.same(pair.get("fingerPrint"), md5(pair["publicKey"]), f"{what}: the fingerprint is of the key")
         return pair
 
@@ -149,7 +155,9 @@ class Baidu:
         body = seen.json() or {}
         self.claims.same(set(body), {"code", "message", "requestId"}, f"{what}: the fields of an error")
         self.claims.same(body.get("code"), f"Keypair.{code}", f"{what}: {code}")
-        self.claims.that((body.get("message") or "").startswith(words[:-1]), f"{what}: in the page's words", body.get("message"))
+        self.claims.that(
+            (body.get("message") or "").startswith(words[:-1]), f"{what}: in the page's words", body.get("message")
+        )
         self.claims.same(body.get("requestId"), seen.headers.get("x-bce-request-id"), f"{what}: one request id")
 
     def take_away(self, pair):
@@ -164,7 +172,9 @@ def tencent(claims, there):
     def post(action, body, role="main"):
         headers = {"Host": TENCENT_HOST, "Content-Type": "application/json", "X-TC-Action": action}
         headers = {**headers, "X-TC-Version": "2017-03-12"}
-        return raw.send(endpoint, "POST", "/", raw.tencent(there.account("tencent", role), headers, body.encode()), body.encode())
+        return raw.send(
+            endpoint, "POST", "/", raw.tencent(there.account("tencent", role), headers, body.encode()), body.encode()
+        )
 
     def whole(what, seen, fields):
         claims.same(seen.status, 200, f"{what}: status 200")
@@ -178,11 +188,15 @@ def tencent(claims, there):
     def refused(what, seen, code, words):
         error = whole(what, seen, {"Error", "RequestId"}).get("Error", {})
         claims.same((set(error), error.get("Code")), ({"Code", "Message"}, code), f"{what}: {code}")
-        claims.that((error.get("Message") or "").startswith(words), f"{what}: in the page's words", error.get("Message"))
+        claims.that(
+            (error.get("Message") or "").startswith(words), f"{what}: in the page's words", error.get("Message")
+        )
 
     real = TENCENT.replace("ssh-rsa XXXXXXXXXXXX==", key.line)
     answer = whole("ImportKeyPair", post("ImportKeyPair", real), {"KeyId", "RequestId"})
-    claims.that(re.fullmatch(r"skey-[a-z0-9]{8}", answer.get("KeyId") or ""), "the id is a skey- and eight", answer.get("KeyId"))
+    claims.that(
+        re.fullmatch(r"skey-[a-z0-9]{8}", answer.get("KeyId") or ""), "the id is a skey- and eight", answer.get("KeyId")
+    )
     for what, change, code, words in [
         ("a taken name", {}, "InvalidKeyPairName.Duplicate", "Key pair name already exists"),
         ("the same key again", {"KeyName": "x"}, "InvalidPublicKey.Duplicate", "Invalid public key: the specified key"),
@@ -191,16 +205,32 @@ def tencent(claims, there):
         ("a name of 26", {"KeyName": "k" * 26}, "InvalidKeyPairNameTooLong", "The key name cannot exceed 25"),
         ("an unknown project", {"KeyName": "x", "ProjectId": "77"}, "InvalidProjectId.NotFound", "Invalid project ID"),
         ("no project", {"KeyName": "x", "ProjectId": None}, "MissingParameter", "Missing parameter"),
-        ("a project that is no number", {"KeyName": "x", "ProjectId": "zero"}, "InvalidParameterValue", "Incorrect param"),
+        (
+            "a project that is no number",
+            {"KeyName": "x", "ProjectId": "zero"},
+            "InvalidParameterValue",
+            "Incorrect param",
+        ),
     ]:
         body = {name: value for name, value in {**json.loads(real), **change}.items() if value is not None}
         refused(what, post("ImportKeyPair", json.dumps(body)), code, words)
     placeholder = TENCENT.replace("operation_key", "placeholder")
     malformed = "Invalid public key: the specified public key does not meet"
-    refused("the page's placeholder", post("ImportKeyPair", TENCENT), *either(post, "ImportKeyPair", TENCENT, malformed))
-    refused("the placeholder, under a free name", post("ImportKeyPair", placeholder), "InvalidPublicKey.Malformed", malformed)
-    claims.same(post("DeleteKeyPairs", json.dumps({"KeyIds": [answer["KeyId"]]})).status, 200, "and it can be taken away")
-    refused("the page's placeholder as printed", post("ImportKeyPair", TENCENT), "InvalidPublicKey.Malformed", malformed)
+    refused(
+        "the page's placeholder", post("ImportKeyPair", TENCENT), *either(post, "ImportKeyPair", TENCENT, malformed)
+    )
+    refused(
+        "the placeholder, under a free name",
+        post("ImportKeyPair", placeholder),
+        "InvalidPublicKey.Malformed",
+        malformed,
+    )
+    claims.same(
+        post("DeleteKeyPairs", json.dumps({"KeyIds": [answer["KeyId"]]})).status, 200, "and it can be taken away"
+    )
+    refused(
+        "the page's placeholder as printed", post("ImportKeyPair", TENCENT), "InvalidPublicKey.Malformed", malformed
+    )
 
 
 def either(post, action, body, malformed):
@@ -252,7 +282,9 @@ def huawei(claims, there):
     claims.same(seen, wanted, "with a user: the user comes back")
     claims.same(send("DELETE", "/demo2/private-key").status, 200, "and it can be forgotten")
     refused("another key's half", send("POST", "/private-key/import", real(rsa_key())), "KPS.6011")
-    claims.same((send("DELETE", "/demo2").status, send("DELETE", "/demo2").status), (204, 400), "and it can be taken away")
+    claims.same(
+        (send("DELETE", "/demo2").status, send("DELETE", "/demo2").status), (204, 400), "and it can be taken away"
+    )
 
 
 def real(key):

@@ -52,14 +52,16 @@ class Sheet:
         return answer
 
     def refused(self, call, read, wanted, claim):
-        """A call is refused. `read` makes (exception, code, status) of what the SDK raises; `wanted` is one (code, status),
-        or several where the pages leave it open."""
+        """A call is refused. `read` makes (is it the SDK's own, code, status) of what it raises; `wanted` is one
+        (code, status), or several where the pages leave it open."""
         wanted = wanted if isinstance(wanted, list) else [wanted]
         try:
             answer = call()
         except Exception as fault:
             kind, code, status = read(fault)
-            if self.that((code, status) in wanted and kind, f"{claim} is {' or '.join(map(told, wanted))}", told_fault(fault)):
+            if self.that(
+                (code, status) in wanted and kind, f"{claim} is {' or '.join(map(told, wanted))}", told_fault(fault)
+            ):
                 self.seen(code, status)
             return
         self.that(False, claim, f"was answered: {str(answer)[:200]}")

@@ -3,8 +3,8 @@
 
     python tests/sdk/storm.py [--at double|face|FILE] [--seconds 60] [--clients 16] [--cloud baidu] [--json FILE]
 
-Each client is a process of its own with the official SDK in it; it imports a key, looks, lists, changes and deletes, over
-and over. The figures are of clients and server on one machine: the SDKs take the larger share of it.
+Each client is a process of its own with the official SDK in it; it imports a key, looks, lists, changes and deletes,
+over and over. The figures are of clients and server on one machine: the SDKs take the larger share of it.
 """
 
 import json
@@ -15,6 +15,8 @@ from pathlib import Path
 
 import storm_worker
 from place import ROLES, Claims, arguments, place
+
+LINE = "  {name:32} {requests:8} requests {per_second:9.1f}/s   p50 {p50_ms:8.2f} ms   p99 {p99_ms:8.2f} ms"
 
 
 def add_arguments(parser):
@@ -72,15 +74,19 @@ def body(claims, there, options):
         took, wrong, seconds = storm(context, there, cloud, options)
         everything = [value for values in took.values() for value in values]
         claims.that(everything, f"{cloud}: requests were answered")
-        claims.same(wrong[:3], [], f"{cloud}: {options.clients} clients at once for {options.seconds:g} s meet no error")
+        claims.same(
+            wrong[:3], [], f"{cloud}: {options.clients} clients at once for {options.seconds:g} s meet no error"
+        )
         if not everything:
             continue
         told[cloud] = [row(f"{cloud}, all", everything, seconds)]
         told[cloud] += [row(f"{cloud} {name}", values, seconds) for name, values in took.items()]
         for line in told[cloud]:
-            print("  {name:32} {requests:8} requests {per_second:9.1f}/s   p50 {p50_ms:8.2f} ms   p99 {p99_ms:8.2f} ms".format(**line))
+            print(LINE.format(**line))
     if options.json:
-        Path(options.json).write_text(json.dumps({"at": there.kind, "clients": options.clients, "clouds": told}, indent=1))
+        Path(options.json).write_text(
+            json.dumps({"at": there.kind, "clients": options.clients, "clouds": told}, indent=1)
+        )
 
 
 def main():

@@ -106,7 +106,10 @@ def huawei(place, number):
 
     return [
         ("create", created),
-        ("detail", lambda _: client.list_keypair_detail(model.ListKeypairDetailRequest(keypair_name=name)).keypair.name),
+        (
+            "detail",
+            lambda _: client.list_keypair_detail(model.ListKeypairDetailRequest(keypair_name=name)).keypair.name,
+        ),
         ("list", lambda _: client.list_keypairs(model.ListKeypairsRequest(limit="50"))),
         ("import-private", escrowed),
         ("export-private", exported),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Baidu BCC's key pairs through bce-python-sdk: every operation, and every error it can provoke as its own exception.
 
-    python tests/sdk/test_baidu.py [--at double|face|FILE] [--table]
+python tests/sdk/test_baidu.py [--at double|face|FILE] [--table]
 """
 
 import re
@@ -164,7 +164,9 @@ def instances(sheet, place, client, pair):
         sheet.operation(name, f"{name}_keypair")
         call = getattr(client, f"{name}_keypair")
         sheet.refused(lambda call=call: call(key, ["i-unknown"]), read_baidu, NO_INSTANCE, "an unknown instance")
-        sheet.refused(lambda call=call: call(NOWHERE, ["i-unknown"]), read_baidu, [GONE, NO_INSTANCE], "an unknown pair")
+        sheet.refused(
+            lambda call=call: call(NOWHERE, ["i-unknown"]), read_baidu, [GONE, NO_INSTANCE], "an unknown pair"
+        )
         if place.doubles is None:
             sheet.only_refuses("refuses: no instance is known")
     if place.doubles is None:

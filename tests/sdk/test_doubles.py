@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The doubles do what tests rely on: every fault on order, gates, clocks, plants, state; one changed byte is refused.
 
-    python tests/sdk/test_doubles.py
+python tests/sdk/test_doubles.py
 """
 
 import http.client
@@ -79,7 +79,9 @@ def body(claims):
             plants(claims, doubles)
             crowd(claims, caller)
         with Doubles("--state", str(state)) as doubles:
-            claims.same([pair["name"] for pair in doubles.keys("huawei")], ["planted"], "the state file brings pairs back")
+            claims.same(
+                [pair["name"] for pair in doubles.keys("huawei")], ["planted"], "the state file brings pairs back"
+            )
 
 
 def faults(claims, caller, cloud):
@@ -240,6 +242,14 @@ def plants(claims, doubles):
     doubles.ask("PATCH", "/keys", cloud="huawei", id=pair["id"], public=other.line, description="drifted")
     seen = doubles.keys("huawei")[0]
     claims.same((seen["public"], seen["origin"]), (other.line, "planted"), "a planted key can drift")
+    began = time.monotonic()
+    many = doubles.ask("POST", "/keys", cloud="tencent", name="many", count=250)
+    names = {pair["name"] for pair in doubles.keys("tencent")}
+    claims.same(
+        (len(many), len(names), len({pair["public"] for pair in many})), (250, 250, 250), "250 keys are planted"
+    )
+    print(f"  in {time.monotonic() - began:.1f} s")
+    doubles.ask("DELETE", "/keys", cloud="tencent")
     try:
         doubles.fault("huawei", "no such fault")
         refused = False

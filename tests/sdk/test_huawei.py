@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Huawei KPS's key pairs through huaweicloudsdkkps: every operation, and every error it can provoke as its own exception.
+"""Huawei KPS's key pairs through huaweicloudsdkkps: every operation, and every error it can provoke as its own
+exception.
 
-    python tests/sdk/test_huawei.py [--at double|face|FILE] [--table]
+python tests/sdk/test_huawei.py [--at double|face|FILE] [--table]
 """
 
 import io
@@ -90,7 +91,9 @@ def create(sheet, place, kps):
     sheet.that(pair.private_key.startswith("-----BEGIN RSA PRIVATE KEY-----\n"), "the private half is PKCS#1")
     sheet.same(public_of(pair.private_key), (two_words(pair.public_key), 2048), "of the public one, RSA 2048")
     sheet.same(pair.fingerprint, md5(pair.public_key), "the fingerprint is the MD5 of the key")
-    sheet.same((pair.name, pair.type, pair.user_id), ("made", "ssh", place.account("huawei")["user_id"]), "with its owner")
+    sheet.same(
+        (pair.name, pair.type, pair.user_id), ("made", "ssh", place.account("huawei")["user_id"]), "with its owner"
+    )
     no(sheet, lambda: kps.export("made"), NO_PRIVATE, "an export of what was not to be kept")
     for name, encryption in (("kept", DEFAULT), ("kept-kms", KMS)):
         call = lambda name=name, encryption=encryption: kps.create(name, key_protection={"encryption": encryption})  # noqa: E731
@@ -118,12 +121,16 @@ def import_public(sheet, place, kps):
     sheet.operation("import public", "create_keypair with public_key")
     keys = {"rsa": rsa_key(), "ed": ed25519_key(), "ec": ecdsa_key()}
     for name, key in keys.items():
-        pair = sheet.works(lambda name=name, key=key: kps.create(name, public_key=key.commented("me@here")), f"takes {name}")
+        pair = sheet.works(
+            lambda name=name, key=key: kps.create(name, public_key=key.commented("me@here")), f"takes {name}"
+        )
         sheet.same((pair.name, two_words(pair.public_key)), (name, key.line), "the same key comes back")
         sheet.same((pair.private_key, pair.fingerprint), (None, md5(key.line)), "with its MD5 and no private half")
     both = rsa_key()
     protection = {"private_key": both.pem(), "encryption": DEFAULT}
-    sheet.works(lambda: kps.create("both", public_key=both.line, key_protection=protection), "takes both halves at once")
+    sheet.works(
+        lambda: kps.create("both", public_key=both.line, key_protection=protection), "takes both halves at once"
+    )
     sheet.same(public_of(kps.export("both").private_key)[0], both.line, "and gives the private one again")
     kps.delete("both")
     fresh = rsa_key()
@@ -133,7 +140,12 @@ def import_public(sheet, place, kps):
     call = lambda: kps.create("x", public_key=fresh.line, key_protection={"encryption": DEFAULT})  # noqa: E731
     no(sheet, call, PARAMETER, "protection without a private key")
     other = {"private_key": both.pem(), "encryption": DEFAULT}
-    no(sheet, lambda: kps.create("x", public_key=fresh.line, key_protection=other), MISMATCH, "halves that do not match")
+    no(
+        sheet,
+        lambda: kps.create("x", public_key=fresh.line, key_protection=other),
+        MISMATCH,
+        "halves that do not match",
+    )
     if place.is_face:
         no(sheet, lambda: kps.create("again", public_key=keys["ed"].line), PARAMETER, "a key that is there")
     return keys
@@ -150,7 +162,12 @@ def private(sheet, place, kps, keys):
         call = lambda f=form, e=encryption, m=more: kps.import_private(name, key.pem(f), e, **m)  # noqa: E731
         answer = sheet.works(call, f"takes {form} under {encryption['type']}")
         sheet.same((answer.name, answer.key_protection), (name, None), "and never says it again")
-        no(sheet, lambda f=form: kps.import_private(name, key.pem(f), DEFAULT), PARAMETER, "a half that is kept already")
+        no(
+            sheet,
+            lambda f=form: kps.import_private(name, key.pem(f), DEFAULT),
+            PARAMETER,
+            "a half that is kept already",
+        )
         sheet.same(kps.detail(name).is_key_protection, True, "the pair says that it is kept")
         sheet.operation("export private", "export_private_key")
         given = sheet.works(lambda: kps.export(name), f"gives it again ({encryption['type']})")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tencent CVM's key pairs through tencentcloud-sdk-python-cvm: every operation, and every error it can provoke as its own
-exception; by POST and GET, with TC3 and the legacy signatures.
+"""Tencent CVM's key pairs through tencentcloud-sdk-python-cvm: every operation, and every error it can provoke as its
+own exception; by POST and GET, with TC3 and the legacy signatures.
 
     python tests/sdk/test_tencent.py [--at double|face|FILE] [--table]
 """
@@ -73,7 +73,12 @@ def names_and_projects(sheet, client, action, **more):
     no(sheet, call(client, action, KeyName="made", ProjectId=0, **more), "InvalidKeyPairName.Duplicate", "a taken name")
     no(sheet, call(client, action, ProjectId=0, **more), "MissingParameter", "no name")
     no(sheet, call(client, action, KeyName="x", **more), "MissingParameter", "no project")
-    no(sheet, call(client, action, KeyName="x", ProjectId=77, **more), "InvalidProjectId.NotFound", "an unknown project")
+    no(
+        sheet,
+        call(client, action, KeyName="x", ProjectId=77, **more),
+        "InvalidProjectId.NotFound",
+        "an unknown project",
+    )
     wrong = [{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "b"}]}]
     made = call(client, action, KeyName="x", ProjectId=0, TagSpecification=wrong, **more)
     no(sheet, made, "InvalidParameterValue", "tags for something else")
@@ -180,7 +185,12 @@ def describe(sheet, client, made, brought):
     no(sheet, call(client, "DescribeKeyPairs", Limit=0), limits, "a limit of 0")
     offsets = ["InvalidParameterValueOffset", "InvalidParameterValue"]
     no(sheet, call(client, "DescribeKeyPairs", Offset=-1), offsets, "an offset of -1")
-    no(sheet, call(client, "DescribeKeyPairs", Filters=[{"Name": "x", "Values": ["1"]}]), "InvalidFilter", "an unknown filter")
+    no(
+        sheet,
+        call(client, "DescribeKeyPairs", Filters=[{"Name": "x", "Values": ["1"]}]),
+        "InvalidFilter",
+        "an unknown filter",
+    )
 
 
 def modify(sheet, client, brought):
@@ -220,7 +230,12 @@ def instances(sheet, place, client, brought):
     sheet.works(call(client, action, ForceStop=True, **fields), "associates by force")
     sheet.same(shown(client, KeyIds=[key])[0].AssociatedInstanceIds, ["ins-00000002"], "and it shows")
     sheet.operation("delete", "DeleteKeyPairs")
-    no(sheet, call(client, "DeleteKeyPairs", KeyIds=[key]), "InvalidParameterValue.KeyPairNotSupported", "a pair in use")
+    no(
+        sheet,
+        call(client, "DeleteKeyPairs", KeyIds=[key]),
+        "InvalidParameterValue.KeyPairNotSupported",
+        "a pair in use",
+    )
     sheet.operation("disassociate", "DisassociateInstancesKeyPairs")
     sheet.works(call(client, "DisassociateInstancesKeyPairs", ForceStop=True, **fields), "disassociates")
 
@@ -238,7 +253,9 @@ def forms(sheet, place):
         sheet.operation("describe", "DescribeKeyPairs")
         filters = [{"Name": "key-name", "Values": [name, "a b"]}, {"Name": "tag:a b", "Values": ["c+d"]}]
         seen = sheet.works(lambda: shown(client, Filters=filters, Offset=0, Limit=20), how)
-        sheet.same([(one.KeyId, two_words(one.PublicKey)) for one in seen], [(key, two_words(line))], f"{how}: the same key")
+        sheet.same(
+            [(one.KeyId, two_words(one.PublicKey)) for one in seen], [(key, two_words(line))], f"{how}: the same key"
+        )
         sheet.also(how)
         sheet.operation("modify", "ModifyKeyPairAttribute")
         sheet.works(call(client, "ModifyKeyPairAttribute", KeyId=key, Description="\u00fc b+c&d=e"), how)
@@ -251,7 +268,12 @@ def forms(sheet, place):
         sheet.works(call(client, "DeleteKeyPairs", KeyIds=[key, made]), how)
         sheet.also(how)
         sheet.operation("any", "the transport under it")
-        no(sheet, call(client, "ImportKeyPair", KeyName="", ProjectId=0, PublicKey=line), "InvalidKeyPairNameEmpty", how)
+        no(
+            sheet,
+            call(client, "ImportKeyPair", KeyName="", ProjectId=0, PublicKey=line),
+            "InvalidKeyPairNameEmpty",
+            how,
+        )
         wrong = official.tencent(place, secret_key="another", **options)
         no(sheet, call(wrong, "DescribeKeyPairs"), "AuthFailure.SignatureFailure", f"another secret key, {how}")
 

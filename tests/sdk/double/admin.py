@@ -1,21 +1,19 @@
 """The admin port: what tests ask the doubles, and tell them to do. JSON in, JSON out; on loopback, for tests alone.
 
-    GET    /                                       ports and accounts
-    GET    /keys?cloud=C&account=AK                the pairs that a cloud holds (account: the first one)
-    POST   /keys     {cloud, account?, name, public?, private?, id?, ...}     plants one; without a key it makes RSA 2048
-    PATCH  /keys     {cloud, account?, id, name?, public?, description?, instances?}   changes one behind our back
-    DELETE /keys     {cloud, account?, id?}        takes one away, or all
-    POST   /accounts {cloud, access_key, secret_key, quota?, rate?, ...}      opens or changes an account
-    DELETE /accounts {cloud, access_key}           closes it, with its pairs
-    GET    /faults   POST /faults {cloud, kind, account?, operation?, count?, skip?, ...}   DELETE /faults {cloud?, account?}
-    POST   /gates    {cloud, account, operation, at}     GET /gates?id=N&wait=S     POST /gates {release: N}
-    POST   /clock    {cloud, offset}               sets a cloud's clock off by seconds
-    POST   /manner   {cloud, manner}               full, or page: only the fields of the documented example
-    POST   /instances {cloud, account?, instances: {id: {os, status}}}
-    POST   /down     {cloud}    POST /up {cloud}   connections are refused; and taken again
-    GET    /log?cloud=C&account=AK                 the requests that came, oldest first
-    GET    /counts                                 per cloud: operation and outcome, and signatures refused
-    POST   /save                                   writes the state file
+GET    /                                       ports and accounts GET    /keys?cloud=C&account=AK                the
+pairs that a cloud holds (account: the first one) POST   /keys     {cloud, account?, name, public?, private?, id?,
+...}     plants one; without a key it makes RSA 2048 POST   /keys     {cloud, account?, name, count}
+plants so many, RSA without private halves PATCH  /keys     {cloud, account?, id, name?, public?, description?,
+instances?}   changes one behind our back DELETE /keys     {cloud, account?, id?}        takes one away, or all POST
+/accounts {cloud, access_key, secret_key, quota?, rate?, ...}      opens or changes an account DELETE /accounts
+{cloud, access_key}           closes it, with its pairs GET    /faults   POST /faults {cloud, kind, account?,
+operation?, count?, skip?, ...}   DELETE /faults {cloud?, account?} POST   /gates    {cloud, account, operation, at}
+GET /gates?id=N&wait=S     POST /gates {release: N} POST   /clock    {cloud, offset}               sets a cloud's
+clock off by seconds POST   /manner   {cloud, manner}               full, or page: only the fields of the documented
+example POST   /instances {cloud, account?, instances: {id: {os, status}}} POST   /down     {cloud}    POST /up
+{cloud}   connections are refused; and taken again GET    /log?cloud=C&account=AK                 the requests that
+came, oldest first GET    /counts                                 per cloud: operation and outcome, and signatures
+refused POST   /save                                   writes the state file
 """
 
 import json
@@ -25,7 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .account import Pair
 from .faults import Fault, Gate
-from .keys import make_rsa, read_public
+from .keys import make_rsa, quick_rsa, read_public
 
 
 class Admin:
@@ -51,6 +49,10 @@ class Admin:
 
     def post_keys(self, asked):
         cloud, account = self.cloud(asked), self.account(asked)
+        if "count" in asked:
+            names = [f"{asked['name']}_{number:04d}" for number in range(int(asked["count"]))]
+            rest = {name: value for name, value in asked.items() if name not in ("count", "name", "id")}
+            return [self.post_keys({**rest, "name": name, "public": quick_rsa().line()}) for name in names]
         if asked.get("public"):
             private, public = asked.get("private"), read_public(asked["public"])
         else:

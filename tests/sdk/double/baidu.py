@@ -1,7 +1,7 @@
 """The double of Baidu BCC: key pairs as its pages and SDKs have them.
 
-Names are labels: two pairs may have one. A public key is held once. `clientToken` is not looked at: no page says what it
-does. The attach family works for instances that the admin port planted.
+Names are labels: two pairs may have one. A public key is held once. `clientToken` is not looked at: no page says what
+it does. The attach family works for instances that the admin port planted.
 """
 
 import re
@@ -30,7 +30,10 @@ CODES = {
     "Keypair.InstanceStatusForbidden": (409, "The instance's status forbids this."),
     "Keypair.AttachAttachedKeypair": (400, "The keypair is attached already."),
     "Keypair.InstanceNotExist": (404, "The instance does not exist."),
-    "InappropriateJSON": (400, "The JSON you provided was well-formed and valid, but not appropriate for this operation."),
+    "InappropriateJSON": (
+        400,
+        "The JSON you provided was well-formed and valid, but not appropriate for this operation.",
+    ),
     "MalformedJSON": (400, "The JSON you provided was not well-formed."),
     "InvalidVersion": (404, "The API version specified was invalid."),
     "InvalidURI": (400, "Could not parse the specified URI."),
@@ -206,7 +209,9 @@ class Baidu(Cloud):
         return json_answer(refusal.status, body, self.headers(request_id))
 
     def broken(self):
-        return self.refusal(Refusal("InternalError", 500, "We encountered an internal error. Please try again."), "broken")
+        return self.refusal(
+            Refusal("InternalError", 500, "We encountered an internal error. Please try again."), "broken"
+        )
 
     def over_rate(self):
         # No page names a code for BCC; this is the one of Baidu's object storage.

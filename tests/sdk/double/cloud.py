@@ -1,7 +1,7 @@
 """What the three doubles share: who asks, what goes wrong on purpose, what is written down.
 
-Promise: no request does anything before its signature is right; a fault of ours is a 500 with the cloud's own body, never
-a dead thread.
+Promise: no request does anything before its signature is right; a fault of ours is a 500 with the cloud's own body,
+never a dead thread.
 """
 
 import json

@@ -180,7 +180,9 @@ class Plan:
         """The fault for this request, or None."""
         with self.lock:
             for fault in self.faults:
-                if fault.fits(cloud, account, operation) and (fault.count == 0 or fault.taken < fault.skip + fault.count):
+                if fault.fits(cloud, account, operation) and (
+                    fault.count == 0 or fault.taken < fault.skip + fault.count
+                ):
                     fault.taken += 1
                     return fault if fault.taken > fault.skip else None
         return None

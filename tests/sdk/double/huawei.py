@@ -177,7 +177,11 @@ class Huawei(Cloud):
             try:
                 succeeded.append({"keypair": self.make(account, want(one, "keypair", dict))})
             except Refusal as refusal:
-                name = one["keypair"].get("name") if isinstance(one, dict) and isinstance(one.get("keypair"), dict) else None
+                name = (
+                    one["keypair"].get("name")
+                    if isinstance(one, dict) and isinstance(one.get("keypair"), dict)
+                    else None
+                )
                 failed.append({"keypair_name": name, "failed_reason": f"{refusal.code}: {refusal.message}"})
         return {"succeeded_keypairs": succeeded, "failed_keypairs": failed}
 

@@ -88,4 +88,7 @@ def check_encryption(account, encryption):
         raise no("KPS.0002")
     if any(key not in account.kms_keys for key in named):
         raise no("KPS.6008")
-    return {"type": kind, **{field: encryption[field] for field in ("kms_key_name", "kms_key_id") if encryption.get(field)}}
+    return {
+        "type": kind,
+        **{field: encryption[field] for field in ("kms_key_name", "kms_key_id") if encryption.get(field)},
+    }

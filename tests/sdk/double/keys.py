@@ -6,9 +6,11 @@ Promise: what is not wholly well-formed raises ValueError, whatever it is.
 import base64
 import binascii
 import hashlib
+import secrets
 import struct
 from dataclasses import dataclass
 
+import gmpy2
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -96,9 +98,7 @@ def public_of_private(text):
     load = serialization.load_ssh_private_key if b"OPENSSH PRIVATE" in data else serialization.load_pem_private_key
     try:
         private = load(data, password=None)
-        line = private.public_key().public_bytes(
-            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-        )
+        line = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     except (UnsupportedAlgorithm, ValueError, TypeError, AttributeError, IndexError) as fault:
         raise ValueError("not a private key, or one with a passphrase") from fault
     return read_public(line.decode())
@@ -111,3 +111,15 @@ def make_rsa(bits=2048):
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     ).decode()
     return pem, public_of_private(pem)
+
+
+def quick_rsa():
+    """An RSA public key without a private half, made in a hundredth of the time: a product of eight primes, which
+    cannot be seen from outside."""
+    modulus = 1
+    for _ in range(8):
+        # The four highest bits set, so that the product has all 2048.
+        modulus *= int(gmpy2.next_prime(secrets.randbits(256) | 15 << 252))
+    fields = (b"ssh-rsa", b"\x01\x00\x01", b"\x00" + modulus.to_bytes(256, "big"))
+    blob = b"".join(struct.pack(">I", len(field)) + field for field in fields)
+    return Public("ssh-rsa", blob, "", 2048)

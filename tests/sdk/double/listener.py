@@ -72,7 +72,10 @@ class Wire:
             phrase = HTTPStatus(answer.status).phrase
         except ValueError:
             phrase = "Unknown"
-        lines = [f"HTTP/1.1 {answer.status} {phrase}", f"Date: {formatdate(time.time() + self.clock_offset, usegmt=True)}"]
+        lines = [
+            f"HTTP/1.1 {answer.status} {phrase}",
+            f"Date: {formatdate(time.time() + self.clock_offset, usegmt=True)}",
+        ]
         lines += [f"{name}: {value}" for name, value in answer.headers.items()]
         if answer.status != 204:
             lines.append(f"Content-Length: {length}")

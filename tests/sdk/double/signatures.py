@@ -1,4 +1,5 @@
-"""Verifies requests with the signing code of the clouds' own SDKs: whatever that makes of the request must be what came.
+"""Verifies requests with the signing code of the clouds' own SDKs: whatever that makes of the request must be what
+came.
 
 Promise: nothing of our own decides whether a signature is right. Only the one form that the SDK cannot make itself, TC3
 with further signed headers, is put together here and still signed by the SDK.
@@ -76,11 +77,13 @@ def baidu(request, accounts, now):
 
 
 def tencent(request, parameters, accounts, now):
-    """The account that signed with TC3-HMAC-SHA256, or in the legacy form (`parameters` then holds the form's fields)."""
+    """The account that signed with TC3-HMAC-SHA256, or in the legacy form, whose fields `parameters` then holds."""
     if "Signature" in parameters and "SecretId" in parameters:
         return tencent_legacy(request, parameters, accounts, now)
     text = request.header("Authorization") or ""
-    shape = r"TC3-HMAC-SHA256 Credential=([^/,\s]+)/([^/]+)/([^/]+)/tc3_request, ?SignedHeaders=([^,\s]+), ?Signature=(\S+)"
+    shape = (
+        r"TC3-HMAC-SHA256 Credential=([^/,\s]+)/([^/]+)/([^/]+)/tc3_request, ?SignedHeaders=([^,\s]+), ?Signature=(\S+)"
+    )
     claim = re.fullmatch(shape, text)
     stamp = request.header("X-TC-Timestamp") or ""
     if claim is None or not re.fullmatch(r"[0-9]{1,11}", stamp):
@@ -171,7 +174,9 @@ def huawei(request, accounts, now):
     text = request.header("Authorization")
     if text is None:
         token = request.header("X-Auth-Token")
-        account = next((account for account in accounts.values() if account.auth_token and account.auth_token == token), None)
+        account = next(
+            (account for account in accounts.values() if account.auth_token and account.auth_token == token), None
+        )
         if account is None:
             raise Refusal("KPS.9001", 401, "The token is missing or not authenticated.")
         return account

@@ -1,7 +1,7 @@
 """The double of Tencent CVM: key pairs as its pages and SDKs have them.
 
-Everything is answered with HTTP 200, errors too. Names are unique in an account, and so are public keys. A listed public
-key carries the pair's name as its comment, whatever comment it came with.
+Everything is answered with HTTP 200, errors too. Names are unique in an account, and so are public keys. A listed
+public key carries the pair's name as its comment, whatever comment it came with.
 """
 
 import re

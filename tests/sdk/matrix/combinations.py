@@ -1,4 +1,5 @@
-"""Which combinations the matrix has: a call, a cloud, what the cloud does with the request, and where the service is killed.
+"""Which combinations the matrix has: a call, a cloud, what the cloud does with the request, and where the service is
+killed.
 
 Promise: every combination is there that can happen, and each once; the order is the same each time.
 """
@@ -75,7 +76,11 @@ def short(combinations, size, seed):
     random.Random(seed).shuffle(rest)
     chosen, met = [], set()
     for combination in rest:
-        words = {("call", combination.call, combination.cloud), ("step", combination.step), ("fault", combination.fault)}
+        words = {
+            ("call", combination.call, combination.cloud),
+            ("step", combination.step),
+            ("fault", combination.fault),
+        }
         if words - met:
             chosen.append(combination)
             met |= words

@@ -1,7 +1,7 @@
 """What must hold when everything has settled: the remote keys are our records, whole, once, and none else.
 
-Pure: it is given what the service shows and what the clouds hold, and gives back what is wrong, in words. Its own claims
-are in `proof`: for each rule a state that breaks it.
+Pure: it is given what the service shows and what the clouds hold, and gives back what is wrong, in words. Its own
+claims are in `proof`: for each rule a state that breaks it.
 """
 
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ class SeenPlacement:
 
 @dataclass(frozen=True)
 class SeenPair:
-    """A pair as the service shows it. `opens`: what ExportPrivate gave belongs to the public half; None: there is none."""
+    """A pair as the service shows it. `opens`: what ExportPrivate gave belongs to the public half; None: not asked."""
 
     id: str = "p1"
     state: str = "ACTIVE"
@@ -71,7 +71,9 @@ def wrong(pairs, keys):
         elif held[0].key != pair.key:
             found.append(f"pair {pair.id}: {provider} holds another key as {remote_id}")
         elif held[0].is_escrowed != placement.is_escrowed:
-            found.append(f"pair {pair.id}: escrow at {provider} is {held[0].is_escrowed}, shown as {placement.is_escrowed}")
+            found.append(
+                f"pair {pair.id}: escrow at {provider} is {held[0].is_escrowed}, shown as {placement.is_escrowed}"
+            )
     for provider, held in keys.items():
         found += [f"{key.id} at {provider} is stranded" for key in held if (provider, key.id) not in placed]
         lines = [key.key for key in held]
@@ -96,7 +98,10 @@ def proof():
     right = [([pair], {"cloud": [key]}), ([], {"cloud": []}), ([replace(pair, placements=())], {"cloud": []})]
     broken = {
         "a pair that is PENDING": ([replace(pair, state="PENDING")], {"cloud": [key]}),
-        "a placement that is PENDING": ([replace(pair, placements=(replace(here[0], state="PENDING"),))], {"cloud": [key]}),
+        "a placement that is PENDING": (
+            [replace(pair, placements=(replace(here[0], state="PENDING"),))],
+            {"cloud": [key]},
+        ),
         "a private half that does not open": ([replace(pair, opens=False)], {"cloud": [key]}),
         "a private half that nobody opened": ([replace(pair, opens=None)], {"cloud": [key]}),
         "a key that the cloud does not hold": ([pair], {"cloud": []}),
@@ -104,12 +109,22 @@ def proof():
         "a stranded key": ([], {"cloud": [key]}),
         "a doubled key": ([pair], {"cloud": [key, replace(key, id="r2")]}),
         "two pairs on one key": ([pair, replace(pair, id="p2")], {"cloud": [key]}),
-        "escrow that is not there": ([replace(pair, placements=(replace(here[0], is_escrowed=True),))], {"cloud": [key]}),
+        "escrow that is not there": (
+            [replace(pair, placements=(replace(here[0], is_escrowed=True),))],
+            {"cloud": [key]},
+        ),
         "escrow that is not shown": ([pair], {"cloud": [replace(key, is_escrowed=True)]}),
     }
     told = [(f"the judge passes what is right ({number})", not wrong(*case)) for number, case in enumerate(right, 1)]
     told += [(f"the judge sees {what}", bool(wrong(*case))) for what, case in broken.items()]
-    told.append(("the judge sees a promise that was not kept", bool(unkept("ok", True, []) and unkept("ok", False, [pair]))))
+    told.append(
+        ("the judge sees a promise that was not kept", bool(unkept("ok", True, []) and unkept("ok", False, [pair])))
+    )
     told.append(("the judge sees a refusal that left something", bool(unkept("refused", True, [pair]))))
-    told.append(("the judge lets an unknown outcome be either", not unkept("unknown", True, []) + unkept("unknown", True, [pair])))
+    told.append(
+        (
+            "the judge lets an unknown outcome be either",
+            not unkept("unknown", True, []) + unkept("unknown", True, [pair]),
+        )
+    )
     return told

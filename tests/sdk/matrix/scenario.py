@@ -1,8 +1,9 @@
 """One combination, run: a service of its own, accounts of its own at the doubles, a call, a fault, a kill, and the wait
 until all has settled.
 
-    open accounts -> start -> (Delete: make a pair) -> set fault and gate -> call -> kill at the step -> start again,
-    faults gone: this is the recovery -> wait until the judge finds nothing wrong -> the same request again -> judge again
+    open accounts -> start -> (Delete: make a pair) -> set fault and gate -> call -> kill at the step
+    -> start again, faults gone: this is the recovery -> wait until the judge finds nothing wrong
+    -> the same request again -> judge again
 """
 
 import random
@@ -92,7 +93,10 @@ class Scenario:
             lines += [f"[providers.{provider}]", f'kind = "{cloud}"', f'region = "{told["region"]}"']
             lines.append(f'endpoint = "http://127.0.0.1:{self.doubles.port(cloud)}"')
             lines += [f'access_key = "{self.access_key(provider)}"', 'secret_key = "SKmatrix-not-a-secret"']
-            lines += {"huawei": [f'cloud_project_id = "{told["project_id"]}"'], "tencent": ['cloud_project_id = "0"']}.get(cloud, [])
+            lines += {
+                "huawei": [f'cloud_project_id = "{told["project_id"]}"'],
+                "tencent": ['cloud_project_id = "0"'],
+            }.get(cloud, [])
             lines += self.settings.provider_lines
         return "\n".join(lines) + "\n"
 
@@ -235,7 +239,7 @@ class Scenario:
         return method.future(request, timeout=CALL_SECONDS)
 
     def outcome(self, call):
-        """"ok", "refused", "missing" or "unknown", as the caller sees it."""
+        """ "ok", "refused", "missing" or "unknown", as the caller sees it."""
         try:
             call.result(CALL_SECONDS + 5)
             return "ok"
@@ -260,7 +264,13 @@ class Scenario:
             if "other" in self.clouds and kind == pb.KEY_TYPE_ED25519:
                 kind = pb.KEY_TYPE_ECDSA  # the second cloud takes no Ed25519
             return pb.CreateRequest(key_type=kind, bits=bits, placements=placements, **fields)
-        key = rsa_key() if self.it.cloud == "tencent" else ecdsa_key() if "other" in self.clouds else ed25519_or_ecdsa(self.it.cloud)
+        key = (
+            rsa_key()
+            if self.it.cloud == "tencent"
+            else ecdsa_key()
+            if "other" in self.clouds
+            else ed25519_or_ecdsa(self.it.cloud)
+        )
         if call == "ImportPublic":
             return pb.ImportPublicRequest(public_key=key.line, placements=placements, **fields)
         if self.it.cloud == "huawei":
