@@ -117,6 +117,8 @@ class Scenario:
         call = self.send(self.request)
         self.strike(call, gate)
         self.result.outcome = self.outcome(call)
+        if self.result.outcome in ("refused", "missing") and self.it.step != "undoing":
+            self.result.wrong.append("the call was refused, and no cloud had refused anything")
         began = self.recover()
         self.settle(began)
         self.result.wrong += judge.unkept(self.result.outcome, makes, self.pairs())
