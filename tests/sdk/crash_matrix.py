@@ -50,6 +50,7 @@ def main():
             claims.that(holds, what)
         everything = len(combinations.everything())
         claims.that(everything >= LEAST, f"the matrix has {everything} combinations")
+        claims.that(chosen, f"{len(chosen)} of them are chosen")
         run(claims, chosen, options)
     except Exception as fault:
         import traceback
