@@ -41,10 +41,10 @@ doc_tests() {
     cargo test --locked --doc
 }
 
-# A Python script under tests: it prints what it proves and ends with "NAME: N proved, M failed".
+# A Python script under tests, with its arguments: it prints what it proves and ends with "NAME: N proved, M failed".
 python_script() {
     local log=$STEP_DIR/python rc=0
-    "$VENV/bin/python" "tests/$1.py" 2>&1 | tee "$log" || rc=$?
+    "$VENV/bin/python" "tests/$1.py" "${@:2}" 2>&1 | tee "$log" || rc=$?
     counted "$(count '([0-9]+) proved' < <(tail -n 1 "$log"))" "$(count '([0-9]+) failed' < <(tail -n 1 "$log"))"
     return $rc
 }
@@ -90,6 +90,13 @@ run "README" python_script py/readme
 run "sshd login" python_script py/sshd_login
 run "badkeys" python_script py/badkeys_oracle
 run "formats" python_script py/formats
+run "doubles" python_script sdk/test_doubles
+# The doubles are what adapters are proved against: so the official SDKs have to find in them the clouds they know.
+run "SDK at the double: baidu" python_script sdk/test_baidu --at double
+run "SDK at the double: tencent" python_script sdk/test_tencent --at double
+run "SDK at the double: huawei" python_script sdk/test_huawei --at double
+run "seeds at the double" python_script sdk/seeds --at double
+run "limits at the double" python_script sdk/limits --at double
 run "system calls" python_script trace
 run "power loss" python_script power_loss   # as root
 

@@ -1,0 +1,1 @@
+"""The parts of tests/sdk/crash_matrix.py."""
