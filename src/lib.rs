@@ -8,8 +8,7 @@
 //!  4 service    service                               the use cases
 //!  3 envelope   envelope                              seals and opens a private key
 //!  2 ports      provider  kms  store                  one trait each, blind to each other
-//!  1 pure       dialect  sshkey  model                no I/O, no clock
-//!               outbound                              the one HTTPS client
+//!  1 pure       dialect  sshkey  model  outbound      no I/O, no clock (outbound: the one HTTPS client)
 //!  0 base       error  secret  clock  ready  octets  cipher
 //! ```
 

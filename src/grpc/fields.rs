@@ -45,7 +45,14 @@ pub(super) fn new_pair(
     let description = faults.take(Description::parse("description", description));
     let labels = labels(faults, "labels", raw_labels);
     let user_id = faults.take(UserId::parse("user_id", user_id));
-    Some(NewPair { project: project?, name: name?, description: description?, labels: labels?, user_id: user_id? })
+    Some(NewPair {
+        project: project?,
+        name: name?,
+        description: description?,
+        labels: labels?,
+        user_id: user_id?,
+        through: None,
+    })
 }
 
 pub(super) fn labels(faults: &mut Faults, field: &str, raw: BTreeMap<String, String>) -> Option<Labels> {

@@ -50,13 +50,13 @@ pub(super) fn create(mut request: pb::CreateRequest, service: &Service) -> Resul
     };
     let asked = (request.placements.as_slice(), request.on_placement_failure);
     let mut places = places(&mut faults, providers, asked, &request.name, &subject);
-    let generated_by = generated_by(&mut faults, providers, &request.generated_by, &mut places);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
     let passphrase = passphrase(take(&mut request.passphrase));
     if let (Some(spec), Some(format)) = (spec, format) {
         let checked = check_format(spec.algorithm(), format, passphrase.is_some());
         faults.take(checked.map_err(|fault| unfit_format("private_key_format", fault)));
     }
+    let generated_by = generated_by(&mut faults, providers, &request.generated_by, &mut places);
     let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     Ok(Create {
@@ -66,6 +66,7 @@ pub(super) fn create(mut request: pb::CreateRequest, service: &Service) -> Resul
         format: part(format)?,
         passphrase,
         omit_private_key: request.omit_private_key,
+        forget_private: false,
         places,
         generated_by,
         manner: part(manner)?,

@@ -1,8 +1,8 @@
 //! A key pair as the service keeps it. It cannot hold a private half.
 
 use super::{
-    Description, Goal, Journal, KeyPairId, KeyPairName, Labels, Placement, ProjectId, ProviderName, SealedBy, ShortId,
-    UserId,
+    Description, Goal, Journal, KeyPairId, KeyPairName, Labels, Placement, ProjectId, ProviderKind, ProviderName,
+    Scope, SealedBy, ShortId, UserId,
 };
 use crate::clock::Millis;
 use crate::sshkey::PublicKey;
@@ -52,6 +52,21 @@ pub struct KeyPair {
     pub placements: Vec<Placement>,
     /// What is to be done at those places; `None`: nothing.
     pub journal: Option<Journal>,
+    /// The cloud's API that it was made through here; `None`: gRPC.
+    pub through: Option<Through>,
+}
+
+/// Through which cloud's API of this service a pair was made: what such a cloud keeps of it and this service does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// Which cloud's API.
+    pub cloud: ProviderKind,
+    /// The region of the account.
+    pub region: String,
+    /// Tencent: the ProjectId.
+    pub cloud_project_id: i64,
+    /// Huawei: who sees the pair.
+    pub scope: Scope,
 }
 
 /// When a pair was deleted and when it is purged.

@@ -15,7 +15,7 @@ mod text;
 pub use encryption::{EncryptionChoice, EncryptionMode, KeyChoice, SealedBy};
 pub use filter::{Filter, FingerprintFilter};
 pub use id::{IdMaker, KeyPairId, RequestId, ShortId};
-pub use key_pair::{Deleted, KeyPair, KeyPairState, Maker, Origin, PrivateKeyState};
+pub use key_pair::{Deleted, KeyPair, KeyPairState, Maker, Origin, PrivateKeyState, Through};
 pub use name::KeyPairName;
 pub use placement::{
     Goal, Journal, Open, OpenWork, Placement, PlacementError, PlacementState, ProviderKind, ProviderName, Scope, Wishes,

@@ -88,7 +88,8 @@ fn new(s: &Inner, command: &Adopt, remote: &Remote, public: PublicKey) -> Result
     };
     let description = Description::parse("", &remote.description).unwrap_or_default();
     let project = command.project.clone();
-    let new = NewPair { project, name, description, labels: Default::default(), user_id: Default::default() };
+    let (labels, user_id) = Default::default();
+    let new = NewPair { project, name, description, labels, user_id, through: None };
     Ok(new_pair(s, &new, public, "", Origin::ImportedPublic))
 }
 

@@ -2,7 +2,8 @@
 
 use super::clouds::Placing;
 use crate::model::{
-    Description, EncryptionChoice, Filter, KeyPairId, KeyPairName, Labels, ProjectId, ProviderName, RequestId, UserId,
+    Description, EncryptionChoice, Filter, KeyPairId, KeyPairName, Labels, ProjectId, ProviderName, RequestId, ShortId,
+    Through, UserId,
 };
 use crate::secret::SecretText;
 use crate::sshkey::{KeyFormat, KeySpec, PrivateKey, PublicKey};
@@ -28,6 +29,8 @@ pub struct NewPair {
     pub labels: Labels,
     /// To whom it belongs.
     pub user_id: UserId,
+    /// The cloud's API that it is made through; `None`: gRPC.
+    pub through: Option<Through>,
 }
 
 /// Where a pair shall be registered beside this service.
@@ -64,6 +67,8 @@ pub struct Create {
     pub passphrase: Option<SecretText>,
     /// Do not return the private half.
     pub omit_private_key: bool,
+    /// Return the private half and do not keep it, as clouds do.
+    pub forget_private: bool,
     /// Where it shall be registered.
     pub places: Places,
     /// Whose cloud shall make it; it is one of `places`.
@@ -120,6 +125,8 @@ pub enum By {
     Name(KeyPairName),
     /// By id, deleted pairs too.
     Id(KeyPairId),
+    /// By short id, deleted pairs too.
+    ShortId(ShortId),
 }
 
 impl Key {
@@ -128,6 +135,7 @@ impl Key {
         match &self.by {
             By::Name(name) => name.to_string(),
             By::Id(id) => id.to_string(),
+            By::ShortId(id) => id.as_str().to_owned(),
         }
     }
 }

@@ -87,8 +87,11 @@ async fn store(
     (mode, kek): (EncryptionMode, KekRef),
 ) -> Result<KeyPair> {
     let mut pair = new_pair(s, &command.new, key.public().clone(), "", Origin::Generated);
-    let envelope = seal(s, &mut pair, key, mode, &kek).await?;
-    make_there(s, pair, Some(envelope), (&command.places, None), ticket, For::Caller { sealing: None }).await
+    let envelope = match command.forget_private {
+        true => None,
+        false => Some(seal(s, &mut pair, key, mode, &kek).await?),
+    };
+    make_there(s, pair, envelope, (&command.places, None), ticket, For::Caller { sealing: None }).await
 }
 
 /// A cloud makes the pair: until it has, the row holds a stand-in whose private half nobody has.

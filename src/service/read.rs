@@ -17,9 +17,11 @@ pub(super) async fn row(s: &Inner, key: &Key, with_envelope: bool) -> Result<Row
     let lookup = match &key.by {
         By::Name(name) => Lookup::Name(&key.project, name),
         By::Id(id) => Lookup::Id(&key.project, *id),
+        By::ShortId(id) => Lookup::ShortId(*id),
     };
     match s.parts.store.get(lookup, with_envelope).await? {
-        Some(row) if !is_due(s, &row.pair) => Ok(row),
+        // Short ids are the store's, not the project's.
+        Some(row) if !is_due(s, &row.pair) && row.pair.project == key.project => Ok(row),
         _ => Err(not_found()),
     }
 }

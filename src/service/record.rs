@@ -51,6 +51,7 @@ pub(super) fn new_pair(s: &Inner, new: &NewPair, public: PublicKey, comment: &st
         generation: 0,
         placements: Vec::new(),
         journal: None,
+        through: new.through.clone(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::record::{numbered, pb};
 use crate::error::Reason;
 use crate::model::{
     EncryptionChoice, Goal, Journal, KeyChoice, Open, OpenWork, Placement, PlacementError, PlacementState,
-    ProviderKind, ProviderName, Scope, UserId, Wishes,
+    ProviderKind, ProviderName, Scope, Through, UserId, Wishes,
 };
 
 pub(super) fn to_record(placement: &Placement) -> pb::PlacementRecord {
@@ -144,6 +144,25 @@ pub(super) fn from_journal(record: pb::JournalRecord) -> Result<Journal, &'stati
         owner: record.owner,
         epoch: record.epoch,
         request: (!record.request.is_empty()).then_some(record.request),
+    })
+}
+
+pub(super) fn to_through(through: &Through) -> pb::ThroughRecord {
+    pb::ThroughRecord {
+        cloud: through.cloud as u32,
+        region: through.region.clone(),
+        cloud_project_id: through.cloud_project_id,
+        scope: through.scope as u32,
+    }
+}
+
+/// `Err` names the field that does not fit.
+pub(super) fn from_through(record: pb::ThroughRecord) -> Result<Through, &'static str> {
+    Ok(Through {
+        cloud: numbered(&ProviderKind::ALL, |kind| kind as u32, record.cloud).ok_or("through.cloud")?,
+        region: record.region,
+        cloud_project_id: record.cloud_project_id,
+        scope: numbered(&SCOPES, |scope| scope as u32, record.scope).ok_or("through.scope")?,
     })
 }
 

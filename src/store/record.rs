@@ -219,6 +219,7 @@ fn to_record(pair: &KeyPair) -> pb::KeyPairRecord {
         maker: pair.maker as u32,
         placements: pair.placements.iter().map(placements::to_record).collect(),
         journal: pair.journal.as_ref().map(placements::to_journal),
+        through: pair.through.as_ref().map(placements::to_through),
     }
 }
 
@@ -249,6 +250,7 @@ fn from_record(project: &ProjectId, id: KeyPairId, record: pb::KeyPairRecord) ->
         generation: record.generation,
         placements: record.placements.into_iter().map(placements::from_record).collect::<Result<_, _>>()?,
         journal: record.journal.map(placements::from_journal).transpose()?,
+        through: record.through.map(placements::from_through).transpose()?,
     })
 }
 

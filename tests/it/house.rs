@@ -76,6 +76,7 @@ impl House {
             description: Description::default(),
             labels: Labels::default(),
             user_id: UserId::default(),
+            through: None,
         };
         let command = Create {
             new,
@@ -84,6 +85,7 @@ impl House {
             format: KeyFormat::OpenSsh,
             passphrase: None,
             omit_private_key: false,
+            forget_private: false,
             places: Places::default(),
             generated_by: None,
             manner: Manner { ensure: false, repeat: repeat.map(self::repeat), validate_only: false },

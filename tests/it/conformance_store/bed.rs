@@ -148,6 +148,7 @@ pub(super) fn public_pair(project: &str, number: u64) -> KeyPair {
         generation: 0,
         placements: Vec::new(),
         journal: None,
+        through: None,
     }
 }
 

@@ -74,7 +74,7 @@ pub const BLIND: &[(&str, &str, &str)] = &[
 pub const NAMED: &[(&str, &[&str], &str)] = &[
     (
         "prost",
-        &["grpc/", "cli/output.rs", "store/record.rs", "store/placements.rs"],
+        &["grpc/", "cli/output.rs", "store/record.rs"],
         "wire types stay at the wire; the client prints messages",
     ),
     ("prost_types", &["grpc/", "cli/"], "wire types stay at the wire"),

@@ -25,6 +25,7 @@ pub fn new_pair(name: &str) -> NewPair {
         description: Description::parse("", "for tests").unwrap(),
         labels: Labels::default(),
         user_id: UserId::default(),
+        through: None,
     }
 }
 
@@ -37,6 +38,7 @@ impl Bed {
             format: KeyFormat::OpenSsh,
             passphrase: None,
             omit_private_key: false,
+            forget_private: false,
             places,
             generated_by: None,
             manner,
@@ -53,6 +55,7 @@ impl Bed {
             format: KeyFormat::Pkcs1,
             passphrase: None,
             omit_private_key: false,
+            forget_private: false,
             places,
             generated_by: Some(provider(maker)),
             manner: FREE,
