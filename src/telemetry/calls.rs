@@ -14,7 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 
 /// The methods that have series of their own, as OpenTelemetry's `rpc.method` writes them. Everything else counts as
 /// the last one.
-pub const METHODS: [&str; 13] = [
+pub const METHODS: [&str; 17] = [
     "keypairs.v1.KeyPairs/Create",
     "keypairs.v1.KeyPairs/ImportPublic",
     "keypairs.v1.KeyPairs/ImportPrivate",
@@ -25,6 +25,10 @@ pub const METHODS: [&str; 13] = [
     "keypairs.v1.KeyPairs/Undelete",
     "keypairs.v1.KeyPairs/ExportPrivate",
     "keypairs.v1.KeyPairs/ClearPrivate",
+    "keypairs.v1.KeyPairs/Place",
+    "keypairs.v1.KeyPairs/Withdraw",
+    "keypairs.v1.KeyPairs/Inspect",
+    "keypairs.v1.KeyPairs/Adopt",
     "keypairs.v1.KeyPairs/GetProject",
     "grpc.health.v1.Health/Check",
     "_OTHER",
