@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod json;
 mod wire;
 
 pub use wire::{Credentials, Refusal, Request, Response, decode_form, encode, header, hex};
