@@ -4,13 +4,16 @@
 //! PUT and with POST; `?create` or none; `?delete` or none, with a body or without; `description: null`; the id once more
 //! in the body; any `Content-Type`. Answers are read leniently, and written with all fields.
 
+use std::collections::HashMap;
+
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Code;
-use crate::dialect::json::{read_secret, to_bytes, write_secret};
+use crate::dialect::json::{Flaw, read, read_secret, to_bytes, write_secret};
 use crate::dialect::{Request, Response, decode_form, encode, header};
 use crate::secret::{SecretBytes, SecretText};
 
@@ -222,9 +225,9 @@ struct Body {
 
 impl Body {
     fn read(request: &Request) -> Result<Self, Code> {
-        serde_json::from_slice(request.body().expose()).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Code::InappropriateJson,
-            _ => Code::MalformedJson,
+        read(request.body().expose()).map_err(|flaw| match flaw {
+            Flaw::Syntax => Code::MalformedJson,
+            Flaw::Shape => Code::InappropriateJson,
         })
     }
 
@@ -324,17 +327,24 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D)
 
 /// The pair of an answer to create, import or get.
 pub fn keypair(answer: &Response) -> Option<Keypair> {
-    serde_json::from_slice::<One<Keypair>>(answer.body().expose()).ok().map(|one| one.keypair)
+    read::<One<Keypair>>(answer.body().expose()).ok().map(|one| one.keypair)
 }
 
 /// The page of an answer to list.
 pub fn page(answer: &Response) -> Option<Page> {
-    serde_json::from_slice(answer.body().expose()).ok()
+    read(answer.body().expose()).ok()
+}
+
+/// Whether this is an answer to rename, updateDesc or delete: no body, or one of JSON that tells no error.
+pub fn is_nothing(answer: &Response) -> bool {
+    let body = answer.body().expose().trim_ascii();
+    let is_json = || read::<HashMap<String, IgnoredAny>>(body).is_ok();
+    body.is_empty() || is_json() && wrong(answer).is_none()
 }
 
 /// What an answer says that went wrong; `None` when it does not say so in Baidu's way.
 pub fn wrong(answer: &Response) -> Option<Wrong> {
-    serde_json::from_slice(answer.body().expose()).ok().filter(|wrong: &Wrong| !wrong.code.is_empty())
+    read(answer.body().expose()).ok().filter(|wrong: &Wrong| !wrong.code.is_empty())
 }
 
 /// The id of the request, as the answer's header tells it; empty if it does not.

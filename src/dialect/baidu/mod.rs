@@ -7,6 +7,8 @@ mod body;
 mod code;
 mod sign;
 
-pub use body::{Call, Keypair, New, Page, Wrong, keypair, nothing, page, render, render_page, request_id, wrong};
+pub use body::{
+    Call, Keypair, New, Page, Wrong, is_nothing, keypair, nothing, page, render, render_page, request_id, wrong,
+};
 pub use code::Code;
 pub use sign::{Claim, sign, time};

@@ -4,3 +4,5 @@
 pub mod scripted;
 
 mod account;
+mod baidu;
+mod json;
