@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod baidu;
+pub mod json;
 mod wire;
 
 pub use wire::{Credentials, Refusal, Request, Response, decode_form, encode, header, hex};

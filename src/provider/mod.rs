@@ -7,6 +7,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
+pub mod baidu;
+
+pub use account::{Account, Endpoint};
+
 use std::time::Duration;
 
 use async_trait::async_trait;
