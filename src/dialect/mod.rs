@@ -7,7 +7,7 @@
 
 #![forbid(unsafe_code)]
 
-mod json;
+pub mod json;
 pub mod tencent;
 mod wire;
 

@@ -7,6 +7,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
+
+pub use account::{Account, Endpoint};
+
 use std::time::Duration;
 
 use async_trait::async_trait;

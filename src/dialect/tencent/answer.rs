@@ -3,19 +3,21 @@
 //! The content type is exactly `application/json`: the SDK for Python takes an error under any other for a success. A
 //! private half, which only CreateKeyPair answers, is read into a text that is wiped without a copy on the way.
 
+use std::fmt;
+
 use http::header::{CONTENT_TYPE, HeaderValue};
+use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::call::Tag;
 use super::code::Flaw;
 use crate::clock::Millis;
 use crate::dialect::Response;
-use crate::dialect::json::{number, or_empty, secret};
-use crate::secret::{SecretBytes, SecretText};
+use crate::dialect::json::{read_secret, to_bytes, write_secret};
+use crate::secret::SecretText;
 
 /// A pair as the cloud tells it. What an answer does not hold, or holds as `null`, is empty.
-#[derive(Default, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct KeyPair {
     /// Such as `skey-4e5ty7i8`.
@@ -34,7 +36,11 @@ pub struct KeyPair {
     #[serde(deserialize_with = "or_empty")]
     pub public_key: String,
     /// PEM; only in the answer of CreateKeyPair.
-    #[serde(deserialize_with = "secret")]
+    #[serde(
+        deserialize_with = "read_secret",
+        serialize_with = "write_secret",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub private_key: Option<SecretText>,
     /// The instances that it is on.
     #[serde(deserialize_with = "or_empty")]
@@ -122,9 +128,8 @@ struct Enveloped<T> {
     response: T,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
 struct Head {
     error: Option<Told>,
     #[serde(deserialize_with = "or_empty")]
@@ -161,11 +166,11 @@ impl Answer {
     pub fn render(&self, request_id: &str) -> Response {
         let mut body = Body { request_id, ..Body::default() };
         match self {
-            Self::KeyPair(pair) => body.key_pair = Some(Shown::of(pair)),
+            Self::KeyPair(pair) => body.key_pair = Some(pair),
             Self::KeyId(id) => body.key_id = Some(id),
             Self::KeyPairs { total, page } => {
                 body.total_count = Some(*total);
-                body.key_pair_set = Some(page.iter().map(Shown::of).collect());
+                body.key_pair_set = Some(page);
             }
             Self::Nothing => {}
         }
@@ -182,11 +187,9 @@ impl Flaw {
 }
 
 fn rendered(response: Body<'_>) -> Response {
-    // Large enough for an answer with a private half: a buffer that grows leaves copies behind.
-    let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
-    // Writing texts and numbers to memory does not fail; if it did, the answer would be short, and refused by its reader.
-    let _ = serde_json::to_writer(&mut *body, &Enveloped { response });
-    let mut answer = Response::new(SecretBytes::from(body));
+    let private = response.key_pair.and_then(|pair| pair.private_key.as_ref());
+    let room = private.map_or(0, |private| private.expose().len());
+    let mut answer = Response::new(to_bytes(&Enveloped { response }, room));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }
@@ -197,44 +200,48 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Told>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key_pair: Option<Shown<'a>>,
+    key_pair: Option<&'a KeyPair>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key_pair_set: Option<Vec<Shown<'a>>>,
+    key_pair_set: Option<&'a [KeyPair]>,
     request_id: &'a str,
 }
 
-/// A [`KeyPair`] on its way out. The private half leaves only here.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Shown<'a> {
-    key_id: &'a str,
-    key_name: &'a str,
-    project_id: i64,
-    description: &'a str,
-    public_key: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private_key: Option<&'a str>,
-    associated_instance_ids: &'a [String],
-    created_time: &'a str,
-    tags: &'a [Tag],
+/// `null` is nothing.
+fn or_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }
 
-impl<'a> Shown<'a> {
-    fn of(pair: &'a KeyPair) -> Self {
-        Self {
-            key_id: &pair.key_id,
-            key_name: &pair.key_name,
-            project_id: pair.project_id,
-            description: &pair.description,
-            public_key: &pair.public_key,
-            private_key: pair.private_key.as_ref().map(SecretText::expose),
-            associated_instance_ids: &pair.associated_instance_ids,
-            created_time: &pair.created_time,
-            tags: &pair.tags,
-        }
+/// A whole number, also as text; `null` is 0.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    from.deserialize_any(Number)
+}
+
+struct Number;
+
+impl Visitor<'_> for Number {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
+        Ok(number)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
+        i64::try_from(number).map_err(|_| E::custom("too large"))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<i64, E> {
+        text.parse().map_err(|_| E::custom("no whole number"))
+    }
+
+    fn visit_unit<E>(self) -> Result<i64, E> {
+        Ok(0)
     }
 }
