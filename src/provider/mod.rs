@@ -8,8 +8,10 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+mod tencent;
 
 pub use account::{Account, Endpoint};
+pub use tencent::Tencent;
 
 use std::time::Duration;
 

@@ -52,7 +52,7 @@ impl Action {
         }
     }
 
-    /// The codes that the cloud lists for this action; those of [`COMMON`] come on top.
+    /// The codes that the cloud lists for this action; those that every action may answer come on top.
     pub const fn codes(self) -> &'static [Code] {
         match self {
             Self::CreateKeyPair => CREATE,
@@ -110,7 +110,7 @@ fn closest(kind: Kind) -> Code {
 }
 
 /// The codes that every action may answer.
-pub const COMMON: &[Code] = &[
+const COMMON: &[Code] = &[
     Code::ActionOffline,
     Code::AuthFailureInvalidAuthorization,
     Code::AuthFailureInvalidSecretId,
