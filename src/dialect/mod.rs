@@ -9,6 +9,7 @@
 
 pub mod baidu;
 pub mod json;
+pub mod tencent;
 mod wire;
 
 pub use wire::{Credentials, Refusal, Request, Response, decode_form, encode, header, hex};

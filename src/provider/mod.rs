@@ -9,8 +9,10 @@
 
 pub mod account;
 pub mod baidu;
+mod tencent;
 
 pub use account::{Account, Endpoint};
+pub use tencent::Tencent;
 
 use std::time::Duration;
 

@@ -6,3 +6,4 @@ pub mod scripted;
 mod account;
 mod baidu;
 mod json;
+mod tencent;
