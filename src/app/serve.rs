@@ -109,6 +109,10 @@ fn warn_of_openness(config: &Config) {
     if config.server.tls.is_none() && !config.server.listen.ip().is_loopback() {
         tracing::warn!("plaintext beyond loopback: private keys can be read on the way");
     }
+    for (path, mode) in readable_secrets(config) {
+        let path = path.display();
+        tracing::warn!(%path, mode = %format!("{mode:04o}"), "everybody can read this secret: chmod 600 it");
+    }
     if let Some(mode) = mode_of(&config.data_dir).filter(|mode| mode & 0o077 != 0) {
         let path = config.data_dir.display();
         tracing::warn!(%path, mode = %format!("{mode:04o}"), "others can enter the data directory: chmod 700 it");
@@ -118,6 +122,12 @@ fn warn_of_openness(config: &Config) {
         let path = tls.key_file.display();
         tracing::warn!(%path, mode = %format!("{mode:04o}"), "everybody can read the TLS key: chmod 600 it");
     }
+}
+
+/// The files of secrets that everybody on this machine can read, with their permission bits.
+pub(super) fn readable_secrets(config: &Config) -> Vec<(&Path, u32)> {
+    let open = |path: &Path| mode_of(path).filter(|mode| mode & 0o007 != 0);
+    config.secret_files().into_iter().filter_map(|path| Some((path, open(path)?))).collect()
 }
 
 /// The permission bits; `None` when it cannot be told.
