@@ -15,6 +15,7 @@ mod contract;
 mod crash;
 mod envelope;
 mod errors;
+mod face;
 mod flipped_bits;
 mod frames;
 mod house;
