@@ -9,6 +9,7 @@ use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
+use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
@@ -63,6 +64,14 @@ fn gcm(key: &SecretBytes) -> Aes256Gcm {
 pub fn mac(key: &SecretBytes, parts: &[&[u8]]) -> [u8; MAC] {
     #[allow(clippy::expect_used)] // HMAC takes keys of every length
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes every key");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+/// HMAC-SHA-1 over the parts, joined as they are: for old signatures that a cloud's clients still send, nothing else.
+pub fn mac_sha1(key: &SecretBytes, parts: &[&[u8]]) -> [u8; 20] {
+    #[allow(clippy::expect_used)] // HMAC takes keys of every length
+    let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes every key");
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
 }

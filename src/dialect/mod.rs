@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod json;
+pub mod tencent;
 mod wire;
 
 pub use wire::{Credentials, Refusal, Request, Response, decode_form, encode, header, hex};

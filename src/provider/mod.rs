@@ -7,6 +7,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
+mod tencent;
+
+pub use account::{Account, Endpoint};
+pub use tencent::Tencent;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

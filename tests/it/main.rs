@@ -8,6 +8,7 @@ mod bad_input;
 mod callers;
 mod canary;
 mod cli;
+mod clouds;
 mod config;
 mod conformance_store;
 mod contract;
