@@ -4,11 +4,11 @@
 //!
 //! ```text
 //!  6 assembly   main  cli  app  config  telemetry     names concrete adapters
-//!  5 faces      grpc                                  wire <-> domain
+//!  5 faces      grpc  face                            wire <-> domain
 //!  4 service    service                               the use cases
 //!  3 envelope   envelope                              seals and opens a private key
 //!  2 ports      provider  kms  store                  one trait each, blind to each other
-//!  1 pure       dialect  sshkey  model  outbound      no I/O, no clock (outbound: the one HTTPS client)
+//!  1 pure       dialect  sshkey  model  outbound      no I/O, no clock; but outbound, the one HTTPS client
 //!  0 base       error  secret  clock  ready  octets  cipher
 //! ```
 
@@ -23,6 +23,7 @@ pub mod config;
 pub mod dialect;
 pub mod envelope;
 pub mod error;
+pub mod face;
 pub mod grpc;
 pub mod kms;
 pub mod model;

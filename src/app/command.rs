@@ -36,7 +36,11 @@ pub fn load(settings: &Settings, flags: Flags) -> Result<Config, Failure> {
 pub fn config(command: &ConfigCommand) -> Result<(), Failure> {
     let text = match command {
         ConfigCommand::Check(settings) => {
-            super::serve::check(&load(settings, Flags::default())?)?;
+            let config = load(settings, Flags::default())?;
+            super::serve::check(&config)?;
+            for (path, mode) in super::serve::readable_secrets(&config) {
+                eprintln!("warning: {}: mode {mode:04o}: everybody can read this secret: chmod 600 it", path.display());
+            }
             "the configuration is sound\n".to_owned()
         }
         ConfigCommand::Print { settings, .. } => load(settings, Flags::default())?.print_redacted(),

@@ -10,6 +10,8 @@ pub mod failure;
 pub mod operator;
 pub mod serve;
 
+mod face;
+
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;

@@ -14,12 +14,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use super::{Failure, Opened, operator};
+use super::{Failure, Opened, face, operator};
 use crate::clock::{OsEntropy, random};
 use crate::config::{ClientAuth, Config, Tls};
 use crate::grpc::calls::{CallLayer, CallLimits, Stop};
@@ -59,6 +60,8 @@ async fn run(config: Config) -> Result<(), Failure> {
     let opened = super::open(&config, Arc::clone(&metrics), readiness.clone()).await?;
     // Only now: who cannot have the data must not take the ports.
     let listener = listen(config.server.listen, "grpc").await?;
+    let (draining, closing) = (Stop::default(), CancellationToken::new());
+    let face = face::spawn(&config, &opened, &metrics, &draining.calls, closing.clone()).await?;
     spawn_metrics(&config, &metrics).await?;
     warn_of_openness(&config);
     let admin = operator::spawn(&config.data_dir, &opened)?;
@@ -66,16 +69,13 @@ async fn run(config: Config) -> Result<(), Failure> {
     let counter = spawn_counter(&opened, &metrics);
     let search = spawn_search(&opened);
     let settler = spawn_settler(&opened);
-    let draining = Stop::default();
     let server = server(transport, (&config, &opened), &metrics, draining.clone()).add_service(health_service);
-    let (close, closed) = tokio::sync::oneshot::channel::<()>();
     let server = match config.server.reflection {
         true => add_reflection(server)?,
         false => server,
     };
-    let serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming(listener), async move {
-        let _ = closed.await;
-    }));
+    let until = closing.clone().cancelled_owned();
+    let serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming(listener), until));
     readiness.clear(STARTING);
     tracing::info!("serving");
 
@@ -86,13 +86,14 @@ async fn run(config: Config) -> Result<(), Failure> {
     readiness.hold(STOPPING);
     end_watches(&health, statuses).await;
     tokio::time::sleep(NOTICE).await;
-    let _ = close.send(()); // fails only when the server has ended
+    closing.cancel();
     draining.calls.close();
     if timeout_at(deadline, draining.calls.wait()).await.is_err() {
         tracing::warn!("calls were still under way at the end of the drain time");
     }
     // The last answers go out; a peer that only holds its connection open must not hold the stop.
-    let _ = timeout_at(deadline.min(Instant::now() + LINGER), serving).await;
+    let ending = async { tokio::join!(serving, face) };
+    let _ = timeout_at(deadline.min(Instant::now() + LINGER), ending).await;
     sweeper.abort();
     counter.abort();
     search.abort();
@@ -108,8 +109,14 @@ fn warn_of_openness(config: &Config) {
         let address = config.server.listen;
         tracing::warn!(%address, "no [auth]: everybody who reaches this address may do everything, in every project");
     }
-    if config.server.tls.is_none() && !config.server.listen.ip().is_loopback() {
-        tracing::warn!("plaintext beyond loopback: private keys can be read on the way");
+    let plain = config.face.as_ref().map(|face| face.listen);
+    let plain = plain.into_iter().chain(config.server.tls.is_none().then_some(config.server.listen));
+    for address in plain.filter(|listen| !listen.ip().is_loopback()) {
+        tracing::warn!(%address, "plaintext beyond loopback: private keys can be read on the way");
+    }
+    for (path, mode) in readable_secrets(config) {
+        let path = path.display();
+        tracing::warn!(%path, mode = %format!("{mode:04o}"), "everybody can read this secret: chmod 600 it");
     }
     if let Some(mode) = mode_of(&config.data_dir).filter(|mode| mode & 0o077 != 0) {
         let path = config.data_dir.display();
@@ -120,6 +127,12 @@ fn warn_of_openness(config: &Config) {
         let path = tls.key_file.display();
         tracing::warn!(%path, mode = %format!("{mode:04o}"), "everybody can read the TLS key: chmod 600 it");
     }
+}
+
+/// The files of secrets that everybody on this machine can read, with their permission bits.
+pub(super) fn readable_secrets(config: &Config) -> Vec<(&Path, u32)> {
+    let open = |path: &Path| mode_of(path).filter(|mode| mode & 0o007 != 0);
+    config.secret_files().into_iter().filter_map(|path| Some((path, open(path)?))).collect()
 }
 
 /// The permission bits; `None` when it cannot be told.
@@ -196,7 +209,7 @@ fn add_reflection(router: Router) -> Result<Router, Failure> {
     Ok(router.add_service(v1).add_service(v1alpha))
 }
 
-async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, Failure> {
+pub(super) async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::io(&format!("cannot listen on {address} ({what})"), error))?;

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::fault::Origin;
 use super::settings::{Found, Settings};
-use super::{ClientAuth, Flags, KeyTypeAllowed, Metrics, Server};
+use super::{ClientAuth, Face, Flags, KeyTypeAllowed, Metrics, Server};
 use crate::model::EncryptionMode;
 
 /// Whether only this machine can reach it.
@@ -61,6 +61,71 @@ pub(super) fn listeners_differ(
     if taken(metrics.listen, grpc) && !metrics.listen_is_default {
         settings.fault("server.listen", &server.origin, "is the address of metrics.listen; take another port");
     }
+}
+
+/// The face has an address of its own. The default of the metrics gives way.
+pub(super) fn face_differs(
+    settings: &mut Settings,
+    face: Option<&Found<Face>>,
+    server: &Server,
+    (health, metrics): (&Option<Found<SocketAddr>>, &Metrics),
+) {
+    let Some(Found { value: face, origin }) = face else { return };
+    let health = health.as_ref().map(|found| found.value);
+    let metrics = Some(metrics.listen).filter(|_| !metrics.listen_is_default);
+    let others = [("server.listen", Some(server.listen)), ("health.listen", health), ("metrics.listen", metrics)];
+    for (key, _) in others.iter().filter(|(_, other)| *other == Some(face.listen) && face.listen.port() != 0) {
+        settings.fault("face.listen", origin, format!("is the address of {key}; take another port"));
+    }
+}
+
+/// The face is plaintext HTTP: beyond loopback that must be meant.
+pub(super) fn face_exposure(settings: &mut Settings, listen: &Found<SocketAddr>, flags: &Flags) {
+    if !is_loopback(listen.value) && !flags.insecure {
+        let message = format!(
+            "{} is not loopback, and the face is plaintext HTTP: private keys would cross the network in plaintext; \
+             listen on 127.0.0.1 and put a TLS proxy before it that leaves Host and User-Agent as they are, or say \
+             --insecure if that is meant",
+            listen.value
+        );
+        settings.fault("face.listen", &listen.origin, message);
+    }
+}
+
+/// A region: it goes into host names and into what is signed.
+pub(super) fn region(settings: &mut Settings, key: &str, found: Found<String>) -> Option<Found<String>> {
+    let fits = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    fitting(settings, key, found, (fits, 32), "must be 1 to 32 of a-z, 0-9 and '-', such as cn-north-4")
+}
+
+/// An access key: it stands between the marks of a signature's header.
+pub(super) fn access_key(settings: &mut Settings, key: &str, found: Found<String>) -> Option<Found<String>> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~*@:+".contains(&b);
+    fitting(settings, key, found, (fits, 128), "must be 1 to 128 letters, digits and -._~*@:+")
+}
+
+/// A project at Huawei: it stands in paths.
+pub(super) fn huawei_project(settings: &mut Settings, key: &str, found: Found<String>) -> Option<Found<String>> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    fitting(settings, key, found, (fits, 64), "must be 1 to 64 letters, digits, '-' and '_'")
+}
+
+/// A project at Tencent is a number.
+pub(super) fn tencent_project(settings: &mut Settings, key: &str, found: Found<String>) -> Option<i64> {
+    let number = found.value.parse::<i64>().ok().filter(|number| *number >= 0);
+    let number = number.ok_or("must be a whole number, 0 for the default project");
+    settings.fitting(key, found.origin, number).map(|found| found.value)
+}
+
+fn fitting(
+    settings: &mut Settings,
+    key: &str,
+    Found { value, origin }: Found<String>,
+    (fits, max): (fn(u8) -> bool, usize),
+    words: &str,
+) -> Option<Found<String>> {
+    let sound = value.len() <= max && value.bytes().all(fits);
+    settings.fitting(key, origin, sound.then_some(value).ok_or(words))
 }
 
 /// Client certificates cannot be checked without the CA.
@@ -163,3 +228,8 @@ pub(super) fn deadlines(settings: &mut Settings, deadline: Option<&Found<u64>>, 
 fn mode(word: &str) -> Option<EncryptionMode> {
     [EncryptionMode::Default, EncryptionMode::Kms].into_iter().find(|mode| mode.as_str() == word)
 }
+
+/// The label of a certificate in PEM.
+pub(super) const CERTIFICATE: &str = "CERTIFICATE";
+/// The end of the label of a private key in PEM.
+pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY";

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
+use zeroize::Zeroizing;
 
 use super::fault::{ConfigFault, Origin};
 use super::settings::{Setting, Value};
@@ -14,7 +15,7 @@ use super::settings::{Setting, Value};
 /// Reads the file. Settings and faults can come together: what could be read is checked all the same.
 pub(super) fn read(path: &Path) -> (Vec<Setting>, Vec<ConfigFault>) {
     let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+        Ok(bytes) => Zeroizing::new(bytes), // it may hold secrets
         Err(error) => return (Vec::new(), vec![whole_file(path, format!("cannot be read: {error}"))]),
     };
     if bytes.len() > MAX_BYTES {
@@ -62,9 +63,19 @@ impl Walk<'_> {
 
     fn entry(&mut self, path: Vec<String>, at: usize, value: &Spanned<DeValue<'_>>) {
         let origin = position(self.path, self.text, at);
-        self.settings.push(Setting::new(path.clone(), origin, plain(value.get_ref())));
-        if let DeValue::Table(table) = value.get_ref() {
-            self.table(&path, table);
+        match value.get_ref() {
+            DeValue::Array(items) if items.iter().any(|item| matches!(item.get_ref(), DeValue::Table(_))) => {
+                self.settings.push(Setting::new(path.clone(), origin, Value::Tables));
+                for (number, item) in items.iter().enumerate() {
+                    let path = [&path[..], &[number.to_string()]].concat();
+                    self.entry(path, item.span().start, item);
+                }
+            }
+            DeValue::Table(table) => {
+                self.settings.push(Setting::new(path.clone(), origin, Value::Table));
+                self.table(&path, table);
+            }
+            value => self.settings.push(Setting::new(path, origin, plain(value))),
         }
     }
 }

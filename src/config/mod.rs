@@ -2,15 +2,21 @@
 //!
 //! A key is set by the TOML file, over it by the environment (`KEYPAIRS__SECTION__KEY`, where `_` inside a name stands
 //! for `-` too), over it by a flag. Promise: a `Config` is checked, no setting is ever ignored, and all faults of a
-//! start are told at once, each with its place and key. Secrets are never values here, only references to files.
+//! start are told at once, each with its place and key. A secret, set in place or by file, is a [`Secret`], and is printed
+//! nowhere.
 //! `deploy/keypairs.example.toml` is the manual of the keys. It knows no adapter: `app.rs` builds from it.
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod check;
+mod face;
 mod fault;
 mod file;
 mod print;
+mod providers;
+mod secret;
+mod section;
 mod sections;
 mod settings;
 
@@ -19,17 +25,20 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::{EncryptionMode, ProjectId};
+use crate::model::{EncryptionMode, ProjectId, ProviderName};
 use crate::telemetry::LogFormat;
 
+pub use face::{Face, FaceAccount};
 pub use fault::{ConfigFault, Origin};
+pub use providers::{Calls, Cloud, HuaweiAccess, Keys, Provider};
+pub use secret::Secret;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where the service keeps what it keeps. `data_dir`, `--data-dir`; default `./data`.
     pub data_dir: PathBuf,
-    /// `--insecure`: plaintext gRPC on an address that is not loopback is meant.
+    /// `--insecure`: plaintext on an address that is not loopback, gRPC's or the face's, is meant.
     pub insecure: bool,
     /// `--insecure-no-auth`: that callers there prove nothing is meant.
     pub insecure_no_auth: bool,
@@ -53,6 +62,10 @@ pub struct Config {
     pub policy: Policy,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[providers.NAME]`.
+    pub providers: BTreeMap<ProviderName, Provider>,
+    /// `[face]`; absent = no face.
+    pub face: Option<Face>,
     /// `[log]`.
     pub log: Log,
 }
@@ -232,19 +245,29 @@ impl Config {
         if faults.is_empty() { Ok(config) } else { Err(faults) }
     }
 
-    /// The configuration in force, as a TOML file that means the same. It holds no secret: secrets are only ever
-    /// named by file.
+    /// Every file that a secret was read from.
+    pub fn secret_files(&self) -> Vec<&Path> {
+        let of_providers = self.providers.values().flat_map(|provider| provider.cloud.secrets());
+        let of_face = self.face.iter().flat_map(|face| &face.accounts).flat_map(FaceAccount::secrets);
+        of_providers.chain(of_face).filter_map(Secret::file).collect()
+    }
+
+    /// The configuration in force, as a TOML file that means the same, but that secrets which were set in place are
+    /// left out.
     pub fn print_redacted(&self) -> String {
         print::toml(self)
     }
 }
 
-/// Every key there is, in the order of reading; `NAME` stands for a project's id.
+/// Every key there is, in the order of reading; `NAME` stands for a project's id or a provider's name, and a list has no
+/// numbers.
 pub fn known_keys() -> Vec<String> {
-    let some_project = ("KEYPAIRS__PROJECTS__NAME__KEY_PAIRS".to_owned(), "1".to_owned());
-    let mut settings = gather(None, [some_project], &Flags::default());
+    let one_of_each = ["PROJECTS__NAME__KEY_PAIRS", "PROVIDERS__NAME__KIND", "FACE__ACCOUNTS__0__CLOUD"];
+    let env = one_of_each.map(|key| (format!("KEYPAIRS__{key}"), "1".to_owned()));
+    let mut settings = gather(None, env, &Flags::default());
     sections::read(&mut settings, Flags::default());
-    settings.into_asked().into_iter().map(|key| key.replace("projects.name.", "projects.NAME.")).collect()
+    let plain = |key: String| key.replace(".name.", ".NAME.").replace("accounts.0.", "accounts.");
+    settings.into_asked().into_iter().map(plain).collect()
 }
 
 /// The variables of the process that are meant for us. One that is not Unicode comes with replacement characters,

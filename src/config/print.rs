@@ -1,13 +1,17 @@
 //! The configuration in force, as TOML that means the same.
 //!
-//! Promise: reading it again gives the same configuration, where defaults have become settings (a test holds it), and
-//! it holds no secret: a `Config` names secrets by file only.
+//! Promise: reading it again gives the same configuration, where defaults have become settings (a test holds it), but for
+//! secrets that were set in place: a word stands for each. It holds no secret.
 
 use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{ClientAuth, Config, KeyTypeAllowed, Project, Server, StoreKind};
+use super::providers::ALGORITHMS;
+use super::{
+    ClientAuth, Cloud, Config, Face, FaceAccount, HuaweiAccess, KeyTypeAllowed, Keys, Project, Provider, Secret,
+    Server, StoreKind,
+};
 use crate::telemetry::LogFormat;
 
 /// The whole of it. What only flags can say stands in the first line, as a comment.
@@ -53,6 +57,11 @@ fn table(config: &Config) -> Table {
         ("rsa_workers", rsa_workers),
     ];
     put("limits", section(seconds));
+    let providers = config.providers.iter().map(|(name, own)| (name.to_string(), Value::from(provider(own))));
+    put("providers", providers.collect());
+    if let Some(of_face) = &config.face {
+        put("face", face(of_face));
+    }
     let format = match config.log.format {
         LogFormat::Auto => "auto",
         LogFormat::Json => "json",
@@ -85,6 +94,72 @@ fn project(own: &Project) -> Table {
     keys.extend(own.min_rsa_bits.map(|bits| ("min_rsa_bits", number(bits))));
     keys.extend(own.min_rsa_exponent.map(|exponent| ("min_rsa_exponent", number(exponent))));
     keys.extend(own.allow_key_types.as_deref().map(|types| ("allow_key_types", key_types(types))));
+    section(keys)
+}
+
+fn provider(own: &Provider) -> Table {
+    let mut keys = vec![("kind", text(own.cloud.kind().as_str())), ("endpoint", text(&own.endpoint))];
+    keys.push(("region", text(&own.region)));
+    keys.push(("allow_insecure_endpoint", own.allow_insecure_endpoint.into()));
+    keys.extend(match &own.cloud {
+        Cloud::Baidu(keys) => credentials(keys),
+        Cloud::Tencent { keys, project } => [credentials(keys), vec![("cloud_project_id", text(project))]].concat(),
+        Cloud::Huawei { access, project } => {
+            let access = match access {
+                HuaweiAccess::Keys(keys) => credentials(keys),
+                HuaweiAccess::Token(token) => vec![secret(token, ["auth_token", "auth_token_file"])],
+            };
+            [access, vec![("cloud_project_id", text(project))]].concat()
+        }
+    });
+    if let Some(types) = &own.key_types {
+        let word = |wanted| ALGORITHMS.iter().find(|(_, algorithm)| algorithm == wanted).map(|(word, _)| text(word));
+        keys.push(("key_types", Value::from(types.iter().filter_map(word).collect::<Vec<Value>>())));
+    }
+    let calls = &own.calls;
+    keys.push(("timeout_seconds", number(calls.timeout.as_secs())));
+    keys.push(("connect_timeout_seconds", number(calls.connect_timeout.as_secs())));
+    keys.push(("rate", number(calls.rate)));
+    keys.push(("in_flight", number(calls.in_flight as u64))); // usize is never wider
+    keys.extend(calls.ca_file.as_deref().map(|file| ("ca_file", path(file))));
+    keys.extend(calls.proxy.as_ref().map(|proxy| ("proxy", text(proxy))));
+    section(keys)
+}
+
+fn credentials(keys: &Keys) -> Vec<(&'static str, Value)> {
+    let mut all = vec![("access_key", text(&keys.access_key))];
+    all.push(secret(&keys.secret_key, ["secret_key", "secret_key_file"]));
+    all.extend(keys.security_token.as_ref().map(|token| secret(token, ["security_token", "security_token_file"])));
+    all
+}
+
+/// The file of a secret under the second name, or a word in its place under the first.
+fn secret(secret: &Secret, [plain, file]: [&'static str; 2]) -> (&'static str, Value) {
+    match secret.file() {
+        Some(at) => (file, path(at)),
+        None => (plain, text("(set)")),
+    }
+}
+
+fn face(face: &Face) -> Table {
+    let accounts = face.accounts.iter().map(|own| Value::from(account(own))).collect::<Vec<Value>>();
+    section([("listen", text(face.listen)), ("accounts", Value::from(accounts))])
+}
+
+fn account(own: &FaceAccount) -> Table {
+    let mut keys = vec![("cloud", text(own.cloud.as_str())), ("access_key", text(&own.access_key))];
+    keys.extend(own.secret_key.as_ref().map(|key| secret(key, ["secret_key", "secret_key_file"])));
+    keys.extend(own.auth_token.as_ref().map(|token| secret(token, ["auth_token", "auth_token_file"])));
+    if !own.cloud_project_id.is_empty() {
+        keys.push(("cloud_project_id", text(&own.cloud_project_id)));
+    }
+    if !own.cloud_project_ids.is_empty() {
+        let ids: Vec<Value> = own.cloud_project_ids.iter().copied().map(Value::Integer).collect();
+        keys.extend([("cloud_project_ids", ids.into()), ("resources_per_tag", number(own.resources_per_tag))]);
+    }
+    keys.extend([("project_id", text(&own.project)), ("user_id", text(own.user_id.as_str()))]);
+    keys.push(("region", text(&own.region)));
+    keys.extend([("quota", number(own.quota)), ("rate", number(own.rate))]);
     section(keys)
 }
 

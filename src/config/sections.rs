@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::settings::{Found, Settings};
 use super::{
     ClientAuth, Config, Deletion, Flags, Health, KeyTypeAllowed, Keyring, Limits, Log, Metrics, Policy, Project, Quota,
-    Server, Store, StoreKind, Tls, check,
+    Server, Store, StoreKind, Tls, check, face, providers,
 };
 use crate::model::{EncryptionMode, ProjectId};
 use crate::telemetry::LogFormat;
@@ -23,7 +23,10 @@ pub(super) fn read(settings: &mut Settings, flags: Flags) -> Config {
     let server = server(settings, &flags);
     let health = health(settings);
     let metrics = metrics(settings);
+    let face = face::read(settings, &flags);
     check::listeners_differ(settings, &server, &health, &metrics);
+    check::face_differs(settings, face.as_ref(), &server.value, (&health, &metrics));
+    let near = check::is_loopback(server.value.listen);
     let config = Config {
         insecure: flags.insecure,
         insecure_no_auth: flags.insecure_no_auth,
@@ -37,6 +40,8 @@ pub(super) fn read(settings: &mut Settings, flags: Flags) -> Config {
         deletion: deletion(settings),
         policy: policy(settings),
         limits: limits(settings),
+        providers: providers::read(settings, near),
+        face: face.map(|found| found.value),
         log: log(settings),
         data_dir,
     };
@@ -69,9 +74,10 @@ fn tls(settings: &mut Settings) -> Option<Tls> {
     let client_auth = client_auth.unwrap_or(Found::default(default));
     check::client_ca(settings, &client_auth, client_ca_file.as_ref());
     Some(Tls {
-        cert_file: check::needed_pem(settings, "server.tls.cert_file", cert_file, (&section, CERTIFICATE)),
-        key_file: check::needed_pem(settings, "server.tls.key_file", key_file, (&section, PRIVATE_KEY)),
-        client_ca_file: client_ca_file.map(|file| check::pem(settings, "server.tls.client_ca_file", file, CERTIFICATE)),
+        cert_file: check::needed_pem(settings, "server.tls.cert_file", cert_file, (&section, check::CERTIFICATE)),
+        key_file: check::needed_pem(settings, "server.tls.key_file", key_file, (&section, check::PRIVATE_KEY)),
+        client_ca_file: client_ca_file
+            .map(|file| check::pem(settings, "server.tls.client_ca_file", file, check::CERTIFICATE)),
         client_auth: client_auth.value,
     })
 }
@@ -145,7 +151,7 @@ fn project(settings: &mut Settings, section: &str) -> Project {
 
 fn deletion(settings: &mut Settings) -> Deletion {
     settings.section("deletion");
-    Deletion { retention_days: small(settings, "deletion.retention_days", 0..=3650, 7) }
+    Deletion { retention_days: settings.small("deletion.retention_days", 0..=3650).unwrap_or(7) }
 }
 
 fn policy(settings: &mut Settings) -> Policy {
@@ -163,8 +169,8 @@ fn policy(settings: &mut Settings) -> Policy {
 
 /// The smallest RSA modulus in bits and the smallest exponent that a section sets.
 fn rsa_bounds(settings: &mut Settings, section: &str) -> (Option<u32>, Option<u32>) {
-    let bits = whole(settings, &format!("{section}.min_rsa_bits"), 2048..=8192);
-    (bits, whole(settings, &format!("{section}.min_rsa_exponent"), 3..=65_537))
+    let bits = settings.small(&format!("{section}.min_rsa_bits"), 2048..=8192);
+    (bits, settings.small(&format!("{section}.min_rsa_exponent"), 3..=65_537))
 }
 
 fn allow_key_types(settings: &mut Settings, key: &str) -> Option<Vec<KeyTypeAllowed>> {
@@ -178,7 +184,7 @@ fn limits(settings: &mut Settings) -> Limits {
     let deadline = settings.whole("limits.deadline_seconds", 1..=3600);
     check::deadlines(settings, deadline.as_ref(), max_deadline);
     let deadline = deadline.map_or(10.min(max_deadline), |found| found.value);
-    let rsa_workers = small(settings, "limits.rsa_workers", 1..=256, 2);
+    let rsa_workers = settings.small("limits.rsa_workers", 1..=256).unwrap_or(2);
     let rsa_queue_wait = settings.whole("limits.rsa_queue_wait_seconds", 0..=3600).map_or(8, |found| found.value);
     Limits {
         deadline: Duration::from_secs(deadline),
@@ -209,31 +215,14 @@ fn not_built(settings: &mut Settings) {
             settings.fault(section, &origin, what);
         }
         for (name, origin) in names {
-            let message = match (section, name.as_str()) {
-                ("providers", "local") => "the provider local is this service itself and is always there; remove it",
-                _ => what,
-            };
-            settings.fault(&format!("{section}.{name}"), &origin, message);
+            settings.fault(&format!("{section}.{name}"), &origin, what);
         }
     }
 }
 
-fn small(settings: &mut Settings, key: &str, range: std::ops::RangeInclusive<u32>, default: u32) -> u32 {
-    whole(settings, key, range).unwrap_or(default)
-}
-
-fn whole(settings: &mut Settings, key: &str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
-    let range = u64::from(*range.start())..=u64::from(*range.end());
-    settings.whole(key, range).and_then(|found| u32::try_from(found.value).ok())
-}
-
-const CERTIFICATE: &str = "CERTIFICATE";
-const PRIVATE_KEY: &str = "PRIVATE KEY";
 const MAX_QUOTA: u64 = 10_000_000;
 
-const NOT_BUILT: [(&str, &str); 5] = [
-    ("providers", "clouds are not built yet; only the provider local is there; remove it"),
-    ("face", "the HTTP face is not built yet; remove it"),
+const NOT_BUILT: [(&str, &str); 3] = [
     ("kms", "outside key-management services are not built yet; kms keys live in the local keyring; remove it"),
     ("auth", "authentication by token is not built yet; use client certificates ([server.tls]) or loopback; remove it"),
     ("audit", "audit sinks are not built yet; remove it"),

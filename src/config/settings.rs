@@ -8,13 +8,18 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use zeroize::Zeroize;
+
 use super::fault::{ConfigFault, Origin};
+use super::secret::Secret;
 
 /// A value as its source gave it.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     /// A table of the file; what is in it are settings of their own.
     Table,
+    /// A list of tables of the file; each is a setting of its own, below its number from 0.
+    Tables,
     /// Text of the file.
     Text(String),
     /// A whole number of the file.
@@ -33,6 +38,7 @@ impl Value {
     const fn kind(&self) -> &'static str {
         match self {
             Self::Table => "a section",
+            Self::Tables => "a list of sections",
             Self::Text(_) | Self::Word(_) => "text",
             Self::Whole(_) => "a number",
             Self::Truth(_) => "true or false",
@@ -77,6 +83,15 @@ impl Setting {
     }
 }
 
+/// Any text may have been meant for a secret.
+impl Drop for Setting {
+    fn drop(&mut self) {
+        if let Value::Text(text) | Value::Word(text) = &mut self.value {
+            text.zeroize();
+        }
+    }
+}
+
 /// A value that fits, and where it came from.
 #[derive(Clone, Debug)]
 pub(super) struct Found<T> {
@@ -116,21 +131,59 @@ impl Settings {
         for setting in self.list.iter_mut().filter(|s| s.is(&parts)) {
             setting.seen = true;
             if !matches!(setting.value, Value::Table) {
-                wrong.push(setting.origin.clone());
+                wrong.push((setting.origin.clone(), setting.value.kind()));
             }
         }
-        for origin in wrong {
-            self.fault(key, &origin, "is a section, not a value; set the keys below it");
+        for (origin, kind) in wrong {
+            if kind == Value::Tables.kind() {
+                self.skip(&parts);
+            }
+            self.fault(key, &origin, format!("is a section, not {kind}; set the keys below it"));
         }
         self.list.iter().find(|s| s.below(&parts)).map(|s| s.origin.clone())
+    }
+
+    /// The sections of a list such as `face.accounts`, by number: each as the key that it has, such as
+    /// `face.accounts.0`, with where it comes first.
+    pub(super) fn items(&mut self, list: &str) -> Vec<(String, Origin)> {
+        let parts: Vec<&str> = list.split('.').collect();
+        let mut wrong = None;
+        for setting in self.list.iter_mut().filter(|s| s.is(&parts)) {
+            setting.seen = true;
+            let empty = matches!(&setting.value, Value::List(items) if items.is_empty());
+            if !empty && !matches!(setting.value, Value::Tables) {
+                wrong = Some(setting.origin.clone());
+            }
+        }
+        if let Some(origin) = wrong {
+            self.skip(&parts);
+            self.fault(list, &origin, format!("is a list of sections; write [[{list}]] above the keys of each"));
+            return Vec::new();
+        }
+        let mut items = Vec::new();
+        for (name, origin) in self.names_below(&parts) {
+            match name.parse::<u16>().ok().filter(|number| number.to_string() == name) {
+                Some(number) => items.push((number, origin)),
+                None => {
+                    self.skip(&[&parts[..], &[&name]].concat());
+                    self.fault(&format!("{list}.{name}"), &origin, "is not the number of a section, counted from 0");
+                }
+            }
+        }
+        items.sort_by_key(|(number, _)| *number);
+        items.into_iter().map(|(number, origin)| (format!("{list}.{number}"), origin)).collect()
     }
 
     /// The names below a section of named things, such as `projects`, in order, each with where it comes first.
     pub(super) fn names(&mut self, section: &str) -> Vec<(String, Origin)> {
         self.section(section);
+        self.names_below(&section.split('.').collect::<Vec<_>>())
+    }
+
+    fn names_below(&self, parts: &[&str]) -> Vec<(String, Origin)> {
         let mut names: Vec<(String, Origin)> = Vec::new();
-        for setting in self.list.iter().filter(|s| s.path.len() >= 2 && s.below(&[section])) {
-            let Some(name) = setting.path.get(1) else { continue };
+        for setting in self.list.iter().filter(|s| !s.seen && s.below(parts)) {
+            let Some(name) = setting.path.get(parts.len()) else { continue };
             let name = if matches!(setting.origin, Origin::Env(_)) { fold(name) } else { name.clone() };
             if !names.iter().any(|(known, _)| *known == name) {
                 names.push((name, setting.origin.clone()));
@@ -144,11 +197,35 @@ impl Settings {
         self.list.iter_mut().filter(|s| s.below(parts)).for_each(|s| s.seen = true);
     }
 
+    /// Whether a key is set at all, fitting or not.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        let parts: Vec<&str> = key.split('.').collect();
+        self.list.iter().any(|s| s.is(&parts))
+    }
+
     /// Text that is not empty.
     pub(super) fn text(&mut self, key: &str) -> Option<Found<String>> {
         self.take(key, "text", |value| match value {
             Value::Text(text) | Value::Word(text) if !text.is_empty() => Ok(text),
             Value::Text(_) | Value::Word(_) => Err("is empty; give it a value or remove it".into()),
+            other => Err(wrong_kind("text", &other)),
+        })
+    }
+
+    /// Text, which may be empty.
+    pub(super) fn any_text(&mut self, key: &str) -> Option<Found<String>> {
+        self.take(key, "text", |value| match value {
+            Value::Text(text) | Value::Word(text) => Ok(text),
+            other => Err(wrong_kind("text", &other)),
+        })
+    }
+
+    /// Text that is not empty; a whole number stands for its digits.
+    pub(super) fn word(&mut self, key: &str) -> Option<Found<String>> {
+        self.take(key, "text", |value| match value {
+            Value::Text(text) | Value::Word(text) if !text.is_empty() => Ok(text),
+            Value::Text(_) | Value::Word(_) => Err("is empty; give it a value or remove it".into()),
+            Value::Whole(number) => Ok(number.to_string()),
             other => Err(wrong_kind("text", &other)),
         })
     }
@@ -196,6 +273,12 @@ impl Settings {
         })
     }
 
+    /// A whole number in a range, where it came from does not matter.
+    pub(super) fn small(&mut self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let range = u64::from(*range.start())..=u64::from(*range.end());
+        self.whole(key, range).and_then(|found| u32::try_from(found.value).ok())
+    }
+
     /// True or false.
     pub(super) fn truth(&mut self, key: &str) -> Option<Found<bool>> {
         self.take(key, "true or false", |value| match &value {
@@ -219,6 +302,53 @@ impl Settings {
         })
     }
 
+    /// A list of whole numbers; in the environment separated by commas.
+    pub(super) fn wholes(&mut self, key: &str) -> Option<Found<Vec<i64>>> {
+        let number = |value| match value {
+            Value::Whole(number) => Ok(number),
+            other => Err(format!("holds {}; each of its values must be a whole number", other.kind())),
+        };
+        let parse = |word: &str| word.trim().parse().map_err(|_| "holds what is not a whole number".to_owned());
+        self.take(key, "a list", |value| match value {
+            Value::List(items) => items.into_iter().map(number).collect(),
+            Value::Word(words) if words.trim().is_empty() => Ok(Vec::new()),
+            Value::Word(words) => words.split(',').map(parse).collect(),
+            other => Err(wrong_kind("a list of whole numbers", &other)),
+        })
+    }
+
+    /// A secret: set as itself or, in `key_file`, as the file that holds it. Both: a fault.
+    pub(super) fn secret(&mut self, key: &str) -> Option<Found<Secret>> {
+        let file_key = format!("{key}_file");
+        let plain = self.text(key);
+        let file = self.path(&file_key);
+        match (plain, file) {
+            (Some(Found { origin, .. }), Some(_)) => {
+                self.fault(key, &origin, format!("is set as well as {file_key}; keep one of the two"));
+                None
+            }
+            (Some(Found { value, origin }), None) => self.fitting(key, origin, Secret::of(value)),
+            (None, Some(Found { value, origin })) => self.fitting(&file_key, origin, Secret::read(value)),
+            (None, None) => None,
+        }
+    }
+
+    /// Keeps the fault of a value that did not fit.
+    pub(super) fn fitting<T>(
+        &mut self,
+        key: &str,
+        origin: Origin,
+        value: Result<T, impl Into<String>>,
+    ) -> Option<Found<T>> {
+        match value {
+            Ok(value) => Some(Found { value, origin }),
+            Err(message) => {
+                self.fault(key, &origin, message);
+                None
+            }
+        }
+    }
+
     /// Where a secret is set: as itself or, in `key_file`, as the file that holds it. Both: a fault. The secret itself
     /// is not handed out.
     pub(super) fn secret_origin(&mut self, key: &str) -> Option<Origin> {
@@ -236,7 +366,7 @@ impl Settings {
         let unseen: Vec<Setting> = self.list.iter().filter(|s| !s.seen).cloned().collect();
         for (i, setting) in unseen.iter().enumerate() {
             let covered = unseen[..i].iter().any(|above| {
-                matches!(above.value, Value::Table)
+                matches!(above.value, Value::Table | Value::Tables)
                     && setting.path.starts_with(&above.path)
                     && setting.origin != above.origin
             });
@@ -264,18 +394,13 @@ impl Settings {
             strongest.get_or_insert_with(|| (setting.value.clone(), setting.origin.clone()));
         }
         let (value, origin) = strongest?;
-        if matches!(value, Value::Table) {
+        if matches!(value, Value::Table | Value::Tables) {
             self.skip(&parts);
-            self.fault(key, &origin, format!("must be {kind}, not a section"));
+            self.fault(key, &origin, wrong_kind(kind, &value));
             return None;
         }
-        match fit(value) {
-            Ok(value) => Some(Found { value, origin }),
-            Err(message) => {
-                self.fault(key, &origin, message);
-                None
-            }
-        }
+        let fits = fit(value);
+        self.fitting(key, origin, fits)
     }
 
     /// What the section of an unknown key does know.

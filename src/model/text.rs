@@ -10,7 +10,7 @@ use crate::error::{Reason, Violation};
 pub struct ProjectId(String);
 
 impl ProjectId {
-    /// The project that an empty id means.
+    /// The project that an empty id means, and that `Default` gives.
     pub const DEFAULT: &str = "default";
 
     /// Checks a project id that came in as `field`.
@@ -27,6 +27,12 @@ impl ProjectId {
     /// The id.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Default for ProjectId {
+    fn default() -> Self {
+        Self(Self::DEFAULT.to_owned())
     }
 }
 

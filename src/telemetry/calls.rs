@@ -111,5 +111,5 @@ const CODES: [&str; 17] = [
 const UNKNOWN: usize = 2;
 
 /// In seconds: reads take well under a millisecond, an RSA key several seconds, no call more than a minute.
-const BUCKETS: [f64; 16] =
+pub(super) const BUCKETS: [f64; 16] =
     [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];

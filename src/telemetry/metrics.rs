@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::calls::{Calls, Method};
+use super::face::FaceRequests;
 use super::process::Process;
 
 /// Everything that is counted. Observing is cheap and can be done from anywhere.
@@ -30,6 +31,7 @@ pub struct Metrics {
     rsa_generation: Histogram,
     shared_primes: Counter,
     shared_primes_unsearched: Counter,
+    face: Arc<FaceRequests>,
 }
 
 /// How the text is written.
@@ -55,6 +57,7 @@ impl Metrics {
             rsa_waiting: Gauge::default(),
             shared_primes: Counter::default(),
             shared_primes_unsearched: Counter::default(),
+            face: Arc::default(),
             rsa_generation: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]),
         };
         metrics.registered(version)
@@ -98,6 +101,12 @@ impl Metrics {
         self.shared_primes_unsearched.inc_by(keys as u64);
     }
 
+    /// The HTTP face answered a request. All three words come from closed lists; `code` is the cloud's own, empty when it
+    /// went well.
+    pub fn face_request(&self, cloud: &'static str, action: &'static str, code: &'static str, took: Duration) {
+        self.face.observe([cloud, action, if code.is_empty() { "OK" } else { code }], took);
+    }
+
     /// All of it as text.
     pub fn text(&self, exposition: Exposition) -> String {
         let mut text = String::new();
@@ -128,6 +137,7 @@ impl Metrics {
         registry.register("rsa_shared_primes", "Stored RSA keys found to share a prime with another", shared);
         let unsearched = self.shared_primes_unsearched.clone();
         registry.register("rsa_shared_primes_unsearched", "RSA keys not searched: too many at once", unsearched);
+        registry.register_collector(Box::new(Arc::clone(&self.face)));
         registry.register_collector(Box::new(Process::new()));
         self
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod face;
 mod logs;
 mod metrics;
 mod process;

@@ -16,6 +16,7 @@ mod contract;
 mod crash;
 mod envelope;
 mod errors;
+mod face;
 mod flipped_bits;
 mod frames;
 mod house;

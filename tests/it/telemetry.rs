@@ -98,6 +98,7 @@ fn the_text_is_well_formed_and_stable() {
             ("rpc_server_call_duration_seconds_count", &call("keypairs.v1.KeyPairs/Get", "OK"), 2.0),
             ("rpc_server_call_duration_seconds_count", &call("keypairs.v1.KeyPairs/Get", "NOT_FOUND"), 1.0),
             ("rpc_server_call_duration_seconds_count", &call("_OTHER", "UNKNOWN"), 1.0),
+            ("face_request_duration_seconds_count", "cloud=\"tencent\",action=\"CreateKeyPair\",code=\"OK\"", 1.0),
         ] {
             let found = samples.iter().find(|(n, l, _)| n == name && l == labels);
             assert_eq!(found.map(|(_, _, v)| *v), Some(value), "{name}{{{labels}}} in\n{text}");
@@ -134,7 +135,8 @@ fn labels_come_from_closed_lists() {
     for (_, labels, _) in parsed(&text, Exposition::Prometheus) {
         keys.extend(labels.split("\",").filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())));
     }
-    assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["le", "rpc_method", "rpc_response_status_code", "version"]);
+    let known = ["action", "cloud", "code", "le", "rpc_method", "rpc_response_status_code", "version"];
+    assert_eq!(keys.into_iter().collect::<Vec<_>>(), known);
 }
 
 #[tokio::test]
@@ -174,6 +176,8 @@ fn busy() -> Metrics {
     metrics.store_group(2, ms(1));
     metrics.heavy_waiting(1);
     metrics.rsa_generated(ms(300));
+    metrics.face_request("tencent", "CreateKeyPair", "", ms(2));
+    metrics.face_request("baidu", "create", "Keypair.KeypairNameInvalid", ms(1));
     metrics
 }
 
@@ -223,7 +227,7 @@ fn fetched(address: SocketAddr, path: &str, headers: &str) -> String {
     answer
 }
 
-fn logged(level: &str, format: LogFormat, work: impl FnOnce()) -> String {
+pub fn logged(level: &str, format: LogFormat, work: impl FnOnce()) -> String {
     let written = Written::default();
     let writer = written.clone();
     let subscriber = subscriber(level, format, move || writer.clone()).unwrap();

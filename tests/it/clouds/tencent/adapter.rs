@@ -149,7 +149,7 @@ async fn half_an_answer_is_an_unknown_outcome() {
     };
     for made in [json!({"KeyPair": pair(1, "operation_key", &RSA)}), json!({"KeyPair": broken_key}), json!({})] {
         let (_cloud, adapter) = stage([answer(&made)]).await;
-        assert_eq!(adapter.create(&new()).await.unwrap_err().kind, FaultKind::Unknown, "{made}");
+        assert_eq!(adapter.create(&new()).await.err().unwrap().kind, FaultKind::Unknown, "{made}");
     }
     for imported in [json!({}), json!({"KeyId": ""}), json!({"KeyId": null})] {
         let (_cloud, adapter) = stage([answer(&imported)]).await;
