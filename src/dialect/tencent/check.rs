@@ -38,7 +38,9 @@ impl Call {
                 }
             }
             Self::DeleteKeyPairs { key_ids } => ids(key_ids)?,
-            Self::AssociateInstancesKeyPairs(binding) | Self::DisassociateInstancesKeyPairs(binding) => binding.check()?,
+            Self::AssociateInstancesKeyPairs(binding) | Self::DisassociateInstancesKeyPairs(binding) => {
+                binding.check()?
+            }
         }
         Ok(self)
     }
