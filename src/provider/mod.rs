@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod baidu;
 mod tencent;
 
 pub use account::{Account, Endpoint};
