@@ -4,3 +4,4 @@
 pub mod scripted;
 
 mod account;
+mod huawei;
