@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod baidu;
 pub mod huawei;
 pub mod json;
 mod wire;

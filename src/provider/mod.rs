@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod baidu;
 pub mod huawei;
 
 pub use account::{Account, Endpoint};
