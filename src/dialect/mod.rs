@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod baidu;
+pub mod huawei;
 pub mod json;
 pub mod tencent;
 mod wire;
