@@ -8,6 +8,7 @@ pub mod command;
 pub mod compromised;
 pub mod failure;
 pub mod operator;
+pub mod providers;
 pub mod serve;
 
 mod face;

@@ -1,0 +1,79 @@
+//! From configuration to adapters of clouds: one line a kind.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use super::Failure;
+use crate::clock::Clock;
+use crate::config::{self, Cloud, Config, Keys, Secret};
+use crate::dialect::Credentials;
+use crate::model::ProviderName;
+use crate::outbound::{Outbound, OutboundSettings};
+use crate::provider::{Account, Capabilities, Endpoint, KeyRule, Provider, Spec, Tencent};
+use crate::secret::SecretText;
+
+/// All providers of a configuration, in the order of their names. Nothing is sent; CA files are read.
+pub fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Provider>>, Failure> {
+    config.providers.iter().map(|(name, own)| adapter(name, own, Arc::clone(clock))).collect()
+}
+
+fn adapter(name: &ProviderName, own: &config::Provider, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Failure> {
+    let outbound = outbound(name, own)?;
+    let spec = |can| spec(name, own, can);
+    Ok(match &own.cloud {
+        Cloud::Tencent { keys, project } => {
+            Arc::new(Tencent::new(spec(Tencent::capabilities()), account(name, own, keys)?, *project, outbound, clock))
+        }
+        Cloud::Baidu(_) | Cloud::Huawei { .. } => {
+            let kind = own.cloud.kind().as_str();
+            return Err(Failure::config(format!("providers.{name}.kind: {kind} is not built yet; remove it")));
+        }
+    })
+}
+
+/// What the configuration widens or narrows: a type that the cloud's page knows keeps the sizes of that page.
+fn spec(name: &ProviderName, own: &config::Provider, mut can: Capabilities) -> Spec {
+    if let Some(types) = &own.key_types {
+        let of_page = |algorithm| can.keys.iter().find(|rule| rule.algorithm == algorithm).cloned();
+        let rule = |algorithm| of_page(algorithm).unwrap_or(KeyRule { algorithm, bits: Vec::new() });
+        can.keys = types.iter().map(|algorithm| rule(*algorithm)).collect();
+    }
+    Spec { name: name.clone(), kind: own.cloud.kind(), region: own.region.clone(), can }
+}
+
+fn account(name: &ProviderName, own: &config::Provider, keys: &Keys) -> Result<Account, Failure> {
+    Ok(Account { endpoint: endpoint(name, own)?, region: own.region.clone(), credentials: credentials(keys) })
+}
+
+/// The configuration has checked it already, by another reader: where they differ is told, not trusted.
+fn endpoint(name: &ProviderName, own: &config::Provider) -> Result<Endpoint, Failure> {
+    Endpoint::parse(&own.endpoint).map_err(|what| Failure::config(format!("providers.{name}.endpoint: {what}")))
+}
+
+fn credentials(keys: &Keys) -> Credentials {
+    Credentials {
+        access_key: keys.access_key.clone(),
+        secret_key: secret(&keys.secret_key),
+        security_token: keys.security_token.as_ref().map(secret),
+    }
+}
+
+fn secret(own: &Secret) -> SecretText {
+    SecretText::new(own.expose().to_owned())
+}
+
+fn outbound(name: &ProviderName, own: &config::Provider) -> Result<Outbound, Failure> {
+    let calls = &own.calls;
+    let settings = OutboundSettings {
+        timeout: calls.timeout,
+        connect_timeout: calls.connect_timeout,
+        rate: NonZeroU32::new(calls.rate),
+        in_flight: calls.in_flight,
+        ca_file: calls.ca_file.clone(),
+        proxy: calls.proxy.clone(),
+    };
+    Outbound::new(settings).map_err(|error| {
+        let why = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Failure::config(format!("[providers.{name}]: {}{why}", error.message))
+    })
+}
