@@ -1,17 +1,36 @@
-//! JSON with a secret in it: read without a copy that stays behind, written into a buffer that does not grow.
+//! JSON objects, some with a secret in them: read without a copy that stays behind, written into a buffer that does not grow.
 //!
 //! serde_json unescapes strings in a buffer of its own, which is not wiped. So a secret is taken raw from the bytes it
 //! came in, and unescaped straight into the memory that wipes itself.
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::secret::{SecretBytes, SecretText};
 
+/// What is wrong with a text that should be a JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It is not JSON.
+    Syntax,
+    /// It is JSON, and not what is wanted.
+    Shape,
+}
+
+/// Reads an object. serde would take an array for one too, field by field.
+pub fn read<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Flaw> {
+    let flaw = |error: serde_json::Error| if error.is_data() { Flaw::Shape } else { Flaw::Syntax };
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(flaw)?;
+        return Err(Flaw::Shape);
+    }
+    serde_json::from_slice(bytes).map_err(flaw)
+}
+
 /// Reads a string that is a secret; `null` is none. For `#[serde(default, deserialize_with)]`, from bytes that are read
-/// with `serde_json::from_slice`, in no struct that is flattened or untagged (serde would keep copies).
+/// with [`read`], in no struct that is flattened or untagged (serde would keep copies).
 pub fn read_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretText>, D::Error> {
     let Some(raw) = Option::<&'de RawValue>::deserialize(from)? else { return Ok(None) };
     match unescape(raw.get()) {

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod baidu;
 pub mod json;
 pub mod tencent;
 mod wire;

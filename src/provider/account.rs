@@ -14,6 +14,7 @@ use super::{Fault, FaultKind};
 use crate::dialect::{Credentials, Kind, Request, Response, encode, header};
 use crate::outbound::Failure;
 use crate::secret::SecretText;
+use crate::sshkey::{KeyRules, PublicKey};
 
 /// One account at one cloud, in one region.
 pub struct Account {
@@ -137,6 +138,20 @@ pub fn unreadable(answer: &Response) -> Fault {
 pub fn retry_after(answer: &Response) -> Option<Duration> {
     let seconds: u64 = header(answer.headers(), RETRY_AFTER.as_str())?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(3600)))
+}
+
+/// The public half in a cloud's answer, whatever comment the cloud keeps with it; `None` when it is no key that this
+/// service could hold.
+pub fn public_key(text: &str) -> Option<PublicKey> {
+    let widest = KeyRules { min_rsa_exponent: 3, dsa: true, ..KeyRules::default() };
+    let bare = text.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    [text, &bare].into_iter().find_map(|text| PublicKey::parse(text, widest).ok()).map(|(key, _)| key)
+}
+
+/// Whether a text can be the id of a pair: it goes into paths and into our records.
+pub fn is_id(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=128).contains(&text.len()) && text.bytes().all(fits) && text.bytes().any(|b| b != b'.')
 }
 
 /// A cloud's code or request id: itself when it is at most 128 printable ASCII characters, else empty.

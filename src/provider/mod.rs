@@ -8,10 +8,10 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
-mod tencent;
+pub mod baidu;
+pub mod tencent;
 
 pub use account::{Account, Endpoint};
-pub use tencent::Tencent;
 
 use std::time::Duration;
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use http::StatusCode;
 use keypairs::dialect::{Credentials, Kind, Request, Response};
 use keypairs::outbound::Failure;
-use keypairs::provider::account::{Said, clean, outcome, outcome_of, retry_after, short, unreadable};
+use keypairs::provider::account::{
+    Said, clean, is_id, outcome, outcome_of, public_key, retry_after, short, unreadable,
+};
 use keypairs::provider::{Account, Endpoint, Fault, FaultKind};
 use keypairs::secret::{SecretBytes, SecretText};
 
@@ -69,6 +71,30 @@ fn codes_and_ids_are_short_and_printable() {
     assert_eq!(short("Keypair.KeypairNotExist"), "Keypair.KeypairNotExist");
     for bad in ["a\nb", "\u{1b}", "密", &"x".repeat(129)] {
         assert_eq!(short(bad), "");
+    }
+}
+
+/// An id goes into a path: `..` there would name another resource, once the client has tidied the URL.
+#[test]
+fn what_can_be_an_id() {
+    for good in ["k-y7VWq", "skey-0123abcd", "keypair_01.a", "a"] {
+        assert!(is_id(good), "{good}");
+    }
+    for bad in ["", ".", "..", "a/b", "a?b", "a b", "密", "a%2F", &"x".repeat(129)] {
+        assert!(!is_id(bad), "{bad}");
+    }
+}
+
+/// Clouds keep a comment with a key, whatever it is, and keys that we would not take in today.
+#[test]
+fn a_public_half_is_read_whatever_stands_beside_it() {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILRA4oqVXk/I8u+vZJjYHhqD/xZTVZ1iYWmXaD7G6Ia1";
+    let read = public_key(key).expect("a sound key");
+    for text in [format!("{key}\n"), format!(" {key} who\u{7}ever"), format!("{key}\nsecond line")] {
+        assert_eq!(public_key(&text).as_ref(), Some(&read), "{text:?}");
+    }
+    for none in ["", "publicKey-publicKey", "ssh-rsa AAAA", "your-publicKey"] {
+        assert_eq!(public_key(none), None, "{none:?}");
     }
 }
 

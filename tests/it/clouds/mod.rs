@@ -4,4 +4,6 @@
 pub mod scripted;
 
 mod account;
+mod baidu;
+mod json;
 mod tencent;

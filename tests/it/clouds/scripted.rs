@@ -23,6 +23,8 @@ pub enum Reply {
     Reset,
     /// Nothing, as long as the client waits.
     Silence,
+    /// The head of an answer, and then a byte now and then, as long as the client reads.
+    Drip,
 }
 
 impl Reply {
@@ -163,7 +165,16 @@ async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             }
             Reply::Reset => return stream.set_zero_linger().unwrap(),
             Reply::Silence => drop(stream.read(&mut [0]).await),
+            Reply::Drip => return drip(&mut stream).await,
         }
+    }
+}
+
+async fn drip(stream: &mut TcpStream) {
+    let mut bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n".as_slice();
+    while stream.write_all(bytes).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        bytes = b" ";
     }
 }
 

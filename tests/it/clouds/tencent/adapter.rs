@@ -8,7 +8,8 @@ use keypairs::clock::ManualClock;
 use keypairs::dialect::tencent::{Call, Claim, Filter, Tag, Wanted};
 use keypairs::dialect::{Credentials, Kind};
 use keypairs::model::{EncryptionChoice, Labels, ProviderKind, ProviderName, Wishes};
-use keypairs::provider::{Account, Changes, Endpoint, Fault, FaultKind, Find, New, Provider, Tencent};
+use keypairs::provider::tencent::Tencent;
+use keypairs::provider::{Account, Changes, Endpoint, Fault, FaultKind, Find, New, Provider};
 use keypairs::secret::SecretText;
 use keypairs::sshkey::PublicKey;
 use serde_json::{Value, json};
@@ -155,7 +156,7 @@ async fn half_an_answer_is_an_unknown_outcome() {
             "{made}"
         );
     }
-    for imported in [json!({}), json!({"KeyId": ""}), json!({"KeyId": null})] {
+    for imported in [json!({}), json!({"KeyId": ""}), json!({"KeyId": null}), json!({"KeyId": "../x"})] {
         let (_cloud, adapter) = stage([answer(&imported)]).await;
         assert_eq!(adapter.import_public(&new(), &key()).await.unwrap_err().kind, FaultKind::Unknown, "{imported}");
     }
@@ -223,6 +224,10 @@ async fn an_id_is_found_or_there_is_none() {
     assert_eq!(adapter.find(Find::Id("skey-00000001")).await.unwrap().value.len(), 1);
     let Call::DescribeKeyPairs { wanted, .. } = only(cloud) else { panic!() };
     assert_eq!(wanted, Wanted::Ids(vec!["skey-00000001".to_owned()]));
+
+    let (cloud, adapter) = stage([]).await;
+    assert_eq!(adapter.find(Find::Id("no/id")).await.unwrap().value, Vec::new());
+    assert!(cloud.seen().is_empty());
 
     let none = answer(&json!({"TotalCount": 0, "KeyPairSet": []}));
     for reply in [none, refusal("InvalidKeyPairId.NotFound"), refusal("InvalidKeyPairId.Malformed")] {
