@@ -126,7 +126,7 @@ impl Call {
         }
     }
 
-    /// The request to `/`, with every header of the official SDK but `Host` and those that [`super::sign`] sets. `None`
+    /// The request to `/`, with the headers that it is read by; `Host` and those that [`super::sign`] sets are missing. `None`
     /// when the region holds what no header can; an empty one is left out, as the SDK does.
     pub fn request(&self, region: &str) -> Option<Request> {
         let mut headers = HeaderMap::new();

@@ -331,9 +331,11 @@ async fn bad_weather() {
     let refused: Fault = adapter(&nobody().await, PATIENT).import_public(&new(), &key()).await.unwrap_err();
     assert_eq!(refused.kind, FaultKind::Unavailable, "{}", refused.message);
 
-    let cloud = Scripted::start([Reply::Silence]).await;
-    let impatient = adapter(&cloud.url(), Duration::from_millis(200));
-    assert_eq!(impatient.import_public(&new(), &key()).await.unwrap_err().kind, FaultKind::Unknown);
+    for slow in [Reply::Silence, Reply::Drip] {
+        let cloud = Scripted::start([slow]).await;
+        let impatient = adapter(&cloud.url(), Duration::from_millis(200));
+        assert_eq!(impatient.import_public(&new(), &key()).await.unwrap_err().kind, FaultKind::Unknown);
+    }
 }
 
 #[tokio::test]
