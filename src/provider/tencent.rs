@@ -1,7 +1,7 @@
 //! Tencent CVM as a provider.
 //!
-//! The cloud has no fingerprints and keeps no private halves; it compares public keys itself, and so does this, by their
-//! bytes. Its refusals come with status 200. It knows no store and no caller.
+//! The cloud has no fingerprints and keeps no private halves; it compares public keys itself, and so does this, by
+//! their bytes. Its refusals come with status 200. It knows no store and no caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,8 @@ use crate::outbound::Outbound;
 use crate::secret::SecretText;
 use crate::sshkey::{Algorithm, PublicKey};
 
-/// What Tencent takes and can do: its pages on key pairs, and the one on SSH keys (213/6092) for the quota. It takes RSA of
-/// any size, as far as its pages say.
+/// What Tencent takes and can do: its pages on key pairs, and the one on SSH keys (213/6092) for the quota. It takes
+/// RSA of any size, as far as its pages say.
 pub fn capabilities() -> Capabilities {
     Capabilities {
         name: NameRules {
@@ -98,8 +98,11 @@ impl Tencent {
     async fn some(&self, wanted: &Wanted, offset: u64) -> Result<Done<RemotePage>, Fault> {
         let call = Call::DescribeKeyPairs { wanted: wanted.clone(), offset, limit: PAGE };
         let Done { value: Listed { total_count, key_pair_set }, request_id } = self.send(&call).await?;
-        let (total, seen) = (u64::try_from(total_count).ok(), offset.saturating_add(key_pair_set.len() as u64));
-        let is_last = key_pair_set.is_empty() || total.is_none_or(|total| seen >= total);
+        let count = key_pair_set.len() as u64;
+        let seen = offset.saturating_add(count);
+        // No number, or none at all beside pairs: then a page that is not full is the last.
+        let total = u64::try_from(total_count).ok().filter(|total| *total > 0 || count == 0);
+        let is_last = count == 0 || total.map_or(count < PAGE, |total| seen >= total);
         let next = (!is_last).then(|| seen.to_string());
         match key_pair_set.into_iter().map(remote).collect() {
             Some(items) => Ok(Done { value: RemotePage { items, next, total }, request_id }),

@@ -206,6 +206,18 @@ async fn a_list_that_lies_ends() {
     assert_eq!(offsets(&cloud.seen()), [(0, 100), (2, 100)]);
 }
 
+/// A list that does not say how many there are.
+#[tokio::test]
+async fn a_full_page_without_a_total_is_not_the_last() {
+    let page = |from: usize, count: usize| {
+        let set: Vec<_> = (from..from + count).map(|number| pair(number, "a", &RSA)).collect();
+        answer(&json!({"TotalCount": null, "KeyPairSet": set}))
+    };
+    let (cloud, adapter) = stage([page(0, 100), page(100, 3)]).await;
+    assert_eq!(adapter.find(Find::Name("a")).await.unwrap().value.len(), 103);
+    assert_eq!(offsets(&cloud.seen()), [(0, 100), (100, 100)]);
+}
+
 /// Nothing says that the cloud's filter is exact.
 #[tokio::test]
 async fn a_name_is_found_exactly() {
@@ -300,7 +312,8 @@ async fn too_many_requests_are_for_a_second_later() {
     }
 }
 
-/// What is known after bad weather: nothing is "failed" that may have been done, and nothing "unknown" that was not sent.
+/// What is known after bad weather: nothing is "failed" that may have been done, and nothing "unknown" that was not
+/// sent.
 #[tokio::test]
 async fn bad_weather() {
     let truncated = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Response\":".to_vec();
