@@ -80,7 +80,8 @@ fn key() -> PublicKey {
 /// A pair of the cloud, with a comment of the cloud's choice.
 fn pair(number: usize, name: &str, key: &str) -> Value {
     json!({"KeyId": format!("skey-{number:08}"), "KeyName": name, "ProjectId": 0, "Description": "d", "PublicKey": key,
-        "PrivateKey": null, "AssociatedInstanceIds": ["ins-1", "ins-2"], "CreatedTime": "2024-01-04T03:11:11Z", "Tags": []})
+        "PrivateKey": null, "AssociatedInstanceIds": ["ins-1", "ins-2"], "CreatedTime": "2024-01-04T03:11:11Z",
+        "Tags": []})
 }
 
 /// 250 pairs in pages of a hundred; the last one has our key and our name.
