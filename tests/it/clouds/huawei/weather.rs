@@ -7,7 +7,7 @@ use keypairs::dialect::huawei::{Action, Code};
 use keypairs::provider::huawei::Access;
 use keypairs::provider::{Fault, FaultKind, Find, Provider};
 
-use super::adapter::{LINE, PEM, adapter, key, new, refused, signing};
+use super::adapter::{LINE, PEM, adapter, adapter_with, key, new, refused, signing};
 use super::{credentials, secret};
 use crate::clouds::scripted::{Reply, Scripted, nobody};
 
@@ -98,6 +98,16 @@ async fn connections_that_break_leave_the_outcome_open() {
     ] {
         let fault = fault_of(reply).await;
         assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Unknown, ""), "{}", fault.message);
+    }
+}
+
+#[tokio::test]
+async fn silence_and_drips_end_in_time_and_leave_the_outcome_open() {
+    for reply in [Reply::Silence, Reply::Drip] {
+        let cloud = Scripted::start([reply]).await;
+        let adapter = adapter_with(&cloud.url(), Access::Keys(credentials(None)), Duration::from_millis(300));
+        let fault = adapter.delete("a").await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Unknown, "{}", fault.message);
     }
 }
 
