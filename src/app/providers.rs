@@ -11,7 +11,8 @@ use crate::model::ProviderName;
 use crate::outbound::{Outbound, OutboundSettings};
 use crate::provider::baidu::{self, Baidu};
 use crate::provider::huawei::{self, Access, Huawei, ProjectAccount};
-use crate::provider::{Account, Capabilities, Endpoint, KeyRule, Provider, Spec, Tencent};
+use crate::provider::tencent::{self, Tencent};
+use crate::provider::{Account, Capabilities, Endpoint, KeyRule, Provider, Spec};
 use crate::secret::SecretText;
 
 /// All providers of a configuration, in the order of their names. Nothing is sent; CA files are read.
@@ -27,7 +28,7 @@ fn adapter(name: &ProviderName, own: &config::Provider, clock: Arc<dyn Clock>) -
             Arc::new(Baidu::new(spec(baidu::capabilities()), account(name, own, keys)?, outbound, clock))
         }
         Cloud::Tencent { keys, project } => {
-            let can = Tencent::capabilities();
+            let can = tencent::capabilities();
             Arc::new(Tencent::new(spec(can), account(name, own, keys)?, *project, outbound, clock))
         }
         Cloud::Huawei { access, project } => {

@@ -10,10 +10,9 @@
 pub mod account;
 pub mod baidu;
 pub mod huawei;
-mod tencent;
+pub mod tencent;
 
 pub use account::{Account, Endpoint};
-pub use tencent::Tencent;
 
 use std::time::Duration;
 
