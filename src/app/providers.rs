@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use super::Failure;
 use crate::clock::Clock;
-use crate::config::{self, Cloud, Config, Keys, Secret};
+use crate::config::{self, Cloud, Config, HuaweiAccess, Keys, Secret};
 use crate::dialect::Credentials;
 use crate::model::ProviderName;
 use crate::outbound::{Outbound, OutboundSettings};
-use crate::provider::{Account, Capabilities, Endpoint, KeyRule, Provider, Spec, Tencent};
+use crate::provider::baidu::{self, Baidu};
+use crate::provider::huawei::{self, Access, Huawei, ProjectAccount};
+use crate::provider::tencent::{self, Tencent};
+use crate::provider::{Account, Capabilities, Endpoint, KeyRule, Provider, Spec};
 use crate::secret::SecretText;
 
 /// All providers of a configuration, in the order of their names. Nothing is sent; CA files are read.
@@ -21,12 +24,16 @@ fn adapter(name: &ProviderName, own: &config::Provider, clock: Arc<dyn Clock>) -
     let outbound = outbound(name, own)?;
     let spec = |can| spec(name, own, can);
     Ok(match &own.cloud {
-        Cloud::Tencent { keys, project } => {
-            Arc::new(Tencent::new(spec(Tencent::capabilities()), account(name, own, keys)?, *project, outbound, clock))
+        Cloud::Baidu(keys) => {
+            Arc::new(Baidu::new(spec(baidu::capabilities()), account(name, own, keys)?, outbound, clock))
         }
-        Cloud::Baidu(_) | Cloud::Huawei { .. } => {
-            let kind = own.cloud.kind().as_str();
-            return Err(Failure::config(format!("providers.{name}.kind: {kind} is not built yet; remove it")));
+        Cloud::Tencent { keys, project } => {
+            let can = tencent::capabilities();
+            Arc::new(Tencent::new(spec(can), account(name, own, keys)?, *project, outbound, clock))
+        }
+        Cloud::Huawei { access, project } => {
+            let account = project_account(endpoint(name, own)?, access, project);
+            Arc::new(Huawei::new(spec(huawei::capabilities()), account, outbound, clock))
         }
     })
 }
@@ -43,6 +50,14 @@ fn spec(name: &ProviderName, own: &config::Provider, mut can: Capabilities) -> S
 
 fn account(name: &ProviderName, own: &config::Provider, keys: &Keys) -> Result<Account, Failure> {
     Ok(Account { endpoint: endpoint(name, own)?, region: own.region.clone(), credentials: credentials(keys) })
+}
+
+fn project_account(endpoint: Endpoint, access: &HuaweiAccess, project: &str) -> ProjectAccount {
+    let access = match access {
+        HuaweiAccess::Keys(keys) => Access::Keys(credentials(keys)),
+        HuaweiAccess::Token(token) => Access::Token(secret(token)),
+    };
+    ProjectAccount { endpoint, project_id: project.to_owned(), access }
 }
 
 /// The configuration has checked it already, by another reader: where they differ is told, not trusted.
@@ -73,7 +88,12 @@ fn outbound(name: &ProviderName, own: &config::Provider) -> Result<Outbound, Fai
         proxy: calls.proxy.clone(),
     };
     Outbound::new(settings).map_err(|error| {
-        let why = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Failure::config(format!("[providers.{name}]: {}{why}", error.message))
+        let mut why: Option<&dyn std::error::Error> = error.source.as_ref().map(|source| &**source as _);
+        while let Some(deeper) = why.and_then(std::error::Error::source) {
+            why = Some(deeper);
+        }
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let with = calls.ca_file.as_ref().map(|file| format!(" with ca_file {}", file.display())).unwrap_or_default();
+        Failure::config(format!("[providers.{name}]: {}{with}{why}", error.message))
     })
 }
