@@ -139,7 +139,7 @@ impl Huawei {
             return Fault { request_id: short(request_id(answer)), ..unreadable(answer) };
         };
         let status = answer.status();
-        let kind = match Code::of(&code).map(Code::kind) {
+        let kind = match Code::of(&code).map(|code| code.meaning(&message)) {
             // A code that says no under a status that says "I failed" is not believed.
             Some(kind) if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS => outcome(kind),
             _ => outcome_of(status),

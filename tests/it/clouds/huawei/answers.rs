@@ -7,6 +7,7 @@ use keypairs::dialect::huawei::{
     Tasks, done, parse, request_id,
 };
 use keypairs::secret::SecretBytes;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::secret;
@@ -213,6 +214,29 @@ fn a_zip_of_private_halves_is_opened_by_python() {
         told,
         json!([["demo2.pem", PEM, "0o100600"], ["b_-9.pem", "", "0o100600"], ["c.pem", "é\n", "0o100600"]])
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Foreign bytes, some of them near to an answer.
+    #[test]
+    fn no_answer_makes_it_fall_over(
+        status in 200_u16..600,
+        body in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..100),
+            "\\{(\"keypairs?\":|\\{|\\[|\"private_key\":|\"error(_code|_msg|)\":|\"a\\\\u[0-9a-f]{4}\"|,|\\}|\\]|null|-1){0,12}".prop_map(String::into_bytes),
+        ],
+    ) {
+        let mut answer = Response::new(SecretBytes::new(body));
+        *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+        let read = [
+            parse::<Listed>(&answer).is_ok(),
+            parse::<Enclosed<Keypair>>(&answer).is_ok(),
+            done(&answer).is_ok(),
+        ];
+        prop_assert!(status < 300 || read == [false; 3], "an error was taken for a success");
+    }
 }
 
 const ZIP: &str = "

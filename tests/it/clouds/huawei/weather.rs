@@ -48,6 +48,7 @@ async fn what_is_known_after_other_answers() {
         // Codes of the gateway, and codes that nobody listed: the status says what is known.
         (401, auth("verify aksk signature fail, x"), refused(Kind::Unauthenticated)),
         (401, auth("AK access failed to reach the limit,forbidden"), refused(Kind::Unauthenticated)),
+        (401, auth("calc ak sk signature fail:signature expired"), refused(Kind::Expired)),
         (401, auth("decrypt token fail"), refused(Kind::Unauthenticated)),
         (401, auth("Get secretKey failed"), refused(Kind::Unauthenticated)),
         (401, error("APIG.0301"), refused(Kind::Unauthenticated)),
