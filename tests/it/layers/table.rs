@@ -103,6 +103,7 @@ pub const NAMED: &[(&str, &[&str], &str)] = &[
     ("percent_encoding", &["dialect/"], "requests as they are signed"),
     ("form_urlencoded", &["dialect/"], "requests as they are signed"),
     ("url", &["config/"], "endpoints of clouds are read as the client reads them"),
+    ("crc32fast", &["dialect/huawei/zip.rs"], "the check sums of one answer"),
     ("tower", &["grpc/", "app/", "cli/operator_client.rs"], "the layer around calls; a channel over a unix socket"),
     ("axum", &["telemetry/serve.rs"], "GET /metrics, and nothing else over HTTP/1"),
     ("sled", &["store/sled/", "store/mod.rs", "app/mod.rs"], "one adapter knows its engine"),
