@@ -9,60 +9,47 @@ use crate::config::{self, Cloud, Config, HuaweiAccess, Keys, Secret};
 use crate::dialect::Credentials;
 use crate::model::ProviderName;
 use crate::outbound::{Outbound, OutboundSettings};
-use crate::provider::baidu::{self, Baidu};
-use crate::provider::huawei::{self, Access, Huawei, ProjectAccount};
-use crate::provider::tencent::{self, Tencent};
-use crate::provider::{Account, Capabilities, Endpoint, KeyRule, Provider, Spec};
+use crate::provider::baidu::Baidu;
+use crate::provider::huawei::{Access, Huawei, ProjectAccount};
+use crate::provider::tencent::Tencent;
+use crate::provider::{Account, Endpoint, Provider};
 use crate::secret::SecretText;
 
 /// All providers of a configuration, in the order of their names. Nothing is sent; CA files are read.
 pub fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Provider>>, Failure> {
-    config.providers.iter().map(|(name, own)| adapter(name, own, Arc::clone(clock))).collect()
+    config.providers.iter().map(|(name, own)| adapter(name.clone(), own, Arc::clone(clock))).collect()
 }
 
-fn adapter(name: &ProviderName, own: &config::Provider, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Failure> {
-    let outbound = outbound(name, own)?;
-    let spec = |can| spec(name, own, can);
+fn adapter(name: ProviderName, own: &config::Provider, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Failure> {
+    let (at, outbound, types) = (endpoint(&name, own)?, outbound(&name, own)?, own.key_types.as_deref());
+    let region = own.region.clone();
     Ok(match &own.cloud {
         Cloud::Baidu(keys) => {
-            Arc::new(Baidu::new(spec(baidu::capabilities()), account(name, own, keys)?, outbound, clock))
+            let account = Account { endpoint: at, region, credentials: credentials(keys) };
+            Arc::new(Baidu::new(name, account, outbound, clock).taking(types))
         }
         Cloud::Tencent { keys, project } => {
-            let can = tencent::capabilities();
-            Arc::new(Tencent::new(spec(can), account(name, own, keys)?, *project, outbound, clock))
+            let account = Account { endpoint: at, region, credentials: credentials(keys) };
+            Arc::new(Tencent::new(name, account, *project, outbound, clock).taking(types))
         }
         Cloud::Huawei { access, project } => {
-            let account = project_account(endpoint(name, own)?, access, project);
-            Arc::new(Huawei::new(spec(huawei::capabilities()), account, outbound, clock))
+            let (project_id, access) = (project.clone(), huawei_access(access));
+            let account = ProjectAccount { endpoint: at, region, project_id, access };
+            Arc::new(Huawei::new(name, account, outbound, clock).taking(types))
         }
     })
-}
-
-/// What the configuration widens or narrows: a type that the cloud's page knows keeps the sizes of that page.
-fn spec(name: &ProviderName, own: &config::Provider, mut can: Capabilities) -> Spec {
-    if let Some(types) = &own.key_types {
-        let of_page = |algorithm| can.keys.iter().find(|rule| rule.algorithm == algorithm).cloned();
-        let rule = |algorithm| of_page(algorithm).unwrap_or(KeyRule { algorithm, bits: Vec::new() });
-        can.keys = types.iter().map(|algorithm| rule(*algorithm)).collect();
-    }
-    Spec { name: name.clone(), kind: own.cloud.kind(), region: own.region.clone(), can }
-}
-
-fn account(name: &ProviderName, own: &config::Provider, keys: &Keys) -> Result<Account, Failure> {
-    Ok(Account { endpoint: endpoint(name, own)?, region: own.region.clone(), credentials: credentials(keys) })
-}
-
-fn project_account(endpoint: Endpoint, access: &HuaweiAccess, project: &str) -> ProjectAccount {
-    let access = match access {
-        HuaweiAccess::Keys(keys) => Access::Keys(credentials(keys)),
-        HuaweiAccess::Token(token) => Access::Token(secret(token)),
-    };
-    ProjectAccount { endpoint, project_id: project.to_owned(), access }
 }
 
 /// The configuration has checked it already, by another reader: where they differ is told, not trusted.
 fn endpoint(name: &ProviderName, own: &config::Provider) -> Result<Endpoint, Failure> {
     Endpoint::parse(&own.endpoint).map_err(|what| Failure::config(format!("providers.{name}.endpoint: {what}")))
+}
+
+fn huawei_access(own: &HuaweiAccess) -> Access {
+    match own {
+        HuaweiAccess::Keys(keys) => Access::Keys(credentials(keys)),
+        HuaweiAccess::Token(token) => Access::Token(secret(token)),
+    }
 }
 
 fn credentials(keys: &Keys) -> Credentials {

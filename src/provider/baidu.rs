@@ -16,7 +16,7 @@ use super::{
 use crate::clock::Clock;
 use crate::dialect::baidu::{self, Call, Code, Keypair};
 use crate::dialect::{Kind, Response};
-use crate::model::EncryptionChoice;
+use crate::model::{EncryptionChoice, ProviderKind, ProviderName};
 use crate::outbound::Outbound;
 use crate::secret::SecretText;
 use crate::sshkey::{Algorithm, PublicKey};
@@ -68,9 +68,18 @@ fn is_in_a_name(c: char) -> bool {
 }
 
 impl Baidu {
-    /// Sends through `outbound`; the time of signatures is the clock's.
-    pub fn new(spec: Spec, account: Account, outbound: Outbound, clock: Arc<dyn Clock>) -> Self {
+    /// An account that is configured under `name`.
+    pub fn new(name: ProviderName, account: Account, outbound: Outbound, clock: Arc<dyn Clock>) -> Self {
+        let region = account.region.clone();
+        let spec = Spec { name, kind: ProviderKind::Baidu, region, can: capabilities() };
         Self { spec, account, outbound, clock }
+    }
+
+    /// Takes keys of these types only, where any are named.
+    #[must_use]
+    pub fn taking(mut self, types: Option<&[Algorithm]>) -> Self {
+        self.spec.can.take_only(types);
+        self
     }
 
     /// Sends a request; any status but 2xx is a fault.

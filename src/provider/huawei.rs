@@ -86,6 +86,13 @@ impl Huawei {
         Self { spec, account, outbound, clock }
     }
 
+    /// Takes keys of these types only, where any are named.
+    #[must_use]
+    pub fn taking(mut self, types: Option<&[Algorithm]>) -> Self {
+        self.spec.can.take_only(types);
+        self
+    }
+
     async fn send(&self, operation: Operation) -> Result<Response, Fault> {
         let action = operation.action().as_str();
         let call = Call { project_id: self.account.project_id.clone(), operation };

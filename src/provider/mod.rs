@@ -61,6 +61,18 @@ pub struct Capabilities {
     pub quota: Option<u64>,
 }
 
+impl Capabilities {
+    /// Takes these types and no others, where any are named. A type that the cloud's page does not know is taken in any
+    /// size, the others in those of the page.
+    pub fn take_only(&mut self, types: Option<&[Algorithm]>) {
+        let of_page = |algorithm| self.keys.iter().find(|rule| rule.algorithm == algorithm).cloned();
+        let rule = |algorithm| of_page(algorithm).unwrap_or(KeyRule { algorithm, bits: Vec::new() });
+        if let Some(types) = types {
+            self.keys = types.iter().map(|algorithm| rule(*algorithm)).collect();
+        }
+    }
+}
+
 /// A cloud's grammar of names.
 #[derive(Clone, Copy, Debug)]
 pub struct NameRules {

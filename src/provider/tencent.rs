@@ -21,7 +21,7 @@ use crate::dialect::tencent::{
     self, Call, Code, DESCRIPTION, Failure, Filter, Imported, KeyPair, Listed, Made, NAME, Nothing, PAGE, QUOTA, Tag,
     Wanted,
 };
-use crate::model::{EncryptionChoice, Labels};
+use crate::model::{EncryptionChoice, Labels, ProviderKind, ProviderName};
 use crate::outbound::Outbound;
 use crate::secret::SecretText;
 use crate::sshkey::{Algorithm, PublicKey};
@@ -59,8 +59,23 @@ pub struct Tencent {
 
 impl Tencent {
     /// `project_id`: the project at the cloud of pairs for which none is asked; 0 is the cloud's default one.
-    pub fn new(spec: Spec, account: Account, project_id: i64, outbound: Outbound, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        name: ProviderName,
+        account: Account,
+        project_id: i64,
+        outbound: Outbound,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (kind, region) = (ProviderKind::Tencent, account.region.clone());
+        let spec = Spec { name, kind, region, can: capabilities() };
         Self { spec, account, project_id, outbound, clock }
+    }
+
+    /// Takes keys of these types only, where any are named.
+    #[must_use]
+    pub fn taking(mut self, types: Option<&[Algorithm]>) -> Self {
+        self.spec.can.take_only(types);
+        self
     }
 
     async fn send<T: DeserializeOwned>(&self, call: &Call) -> Result<Done<T>, Fault> {

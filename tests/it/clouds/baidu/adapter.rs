@@ -9,8 +9,8 @@ use keypairs::dialect::baidu::{Call, Claim};
 use keypairs::dialect::{Credentials, Kind};
 use keypairs::model::{EncryptionChoice, Labels, ProviderKind, ProviderName, Wishes};
 use keypairs::outbound::ANSWER_LIMIT;
-use keypairs::provider::baidu::{Baidu, NAMES, NEW_NAMES, capabilities};
-use keypairs::provider::{Account, Changes, Done, Endpoint, Fault, FaultKind, Find, New, Provider, Spec};
+use keypairs::provider::baidu::{Baidu, NAMES, NEW_NAMES};
+use keypairs::provider::{Account, Changes, Done, Endpoint, Fault, FaultKind, Find, New, Provider};
 use keypairs::secret::SecretText;
 use keypairs::sshkey::{Algorithm, PublicKey};
 use serde_json::json;
@@ -26,13 +26,7 @@ fn baidu_at(endpoint: &str, timeout: Duration) -> Baidu {
     let credentials = Credentials { access_key: "AKTEST".to_owned(), secret_key, security_token };
     let account = Account { endpoint: Endpoint::parse(endpoint).unwrap(), region: "bj".to_owned(), credentials };
     let name = ProviderName::parse("name", "baidu-bj").unwrap();
-    let (kind, region) = (ProviderKind::Baidu, account.region.clone());
-    Baidu::new(
-        Spec { name, kind, region, can: capabilities() },
-        account,
-        outbound(timeout),
-        Arc::new(ManualClock::at(AT)),
-    )
+    Baidu::new(name, account, outbound(timeout), Arc::new(ManualClock::at(AT)))
 }
 
 async fn scripted(script: impl IntoIterator<Item = Reply>) -> (Scripted, Baidu) {

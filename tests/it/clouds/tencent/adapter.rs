@@ -8,8 +8,8 @@ use keypairs::clock::ManualClock;
 use keypairs::dialect::tencent::{Call, Claim, Filter, Tag, Wanted};
 use keypairs::dialect::{Credentials, Kind};
 use keypairs::model::{EncryptionChoice, Labels, ProviderKind, ProviderName, Wishes};
-use keypairs::provider::tencent::{Tencent, capabilities};
-use keypairs::provider::{Account, Changes, Endpoint, Fault, FaultKind, Find, New, Provider, Spec};
+use keypairs::provider::tencent::Tencent;
+use keypairs::provider::{Account, Changes, Endpoint, Fault, FaultKind, Find, New, Provider};
 use keypairs::secret::SecretText;
 use keypairs::sshkey::PublicKey;
 use serde_json::{Value, json};
@@ -24,9 +24,7 @@ fn adapter(url: &str, timeout: Duration) -> Tencent {
     };
     let account = Account { endpoint: Endpoint::parse(url).unwrap(), region: "ap-guangzhou".to_owned(), credentials };
     let name = ProviderName::parse("provider", "tencent-gz").unwrap();
-    let (kind, region) = (ProviderKind::Tencent, account.region.clone());
-    let spec = Spec { name, kind, region, can: capabilities() };
-    Tencent::new(spec, account, 7, outbound(timeout), Arc::new(ManualClock::at(NOW)))
+    Tencent::new(name, account, 7, outbound(timeout), Arc::new(ManualClock::at(NOW)))
 }
 
 /// A cloud with a script, and an adapter that speaks to it.
