@@ -22,7 +22,7 @@ use crate::dialect::huawei::{
     is_name_char, parse, request_id, sign, with_token,
 };
 use crate::dialect::{Credentials, Kind, Response};
-use crate::model::{EncryptionChoice, UserId};
+use crate::model::{EncryptionChoice, ProviderKind, ProviderName, UserId};
 use crate::outbound::Outbound;
 use crate::secret::SecretText;
 use crate::sshkey::{Algorithm, PublicKey};
@@ -39,6 +39,8 @@ pub struct Huawei {
 pub struct ProjectAccount {
     /// Where its requests go.
     pub endpoint: Endpoint,
+    /// The region, in the cloud's words.
+    pub region: String,
     /// The project, as it stands in paths.
     pub project_id: String,
     /// How its requests prove whose they are.
@@ -81,8 +83,10 @@ pub fn capabilities() -> Capabilities {
 }
 
 impl Huawei {
-    /// Sends through `outbound`; the time of signatures is the clock's.
-    pub fn new(spec: Spec, account: ProjectAccount, outbound: Outbound, clock: Arc<dyn Clock>) -> Self {
+    /// A project that is configured under `name`.
+    pub fn new(name: ProviderName, account: ProjectAccount, outbound: Outbound, clock: Arc<dyn Clock>) -> Self {
+        let region = account.region.clone();
+        let spec = Spec { name, kind: ProviderKind::Huawei, region, can: capabilities() };
         Self { spec, account, outbound, clock }
     }
 

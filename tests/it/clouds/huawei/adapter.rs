@@ -8,7 +8,7 @@ use keypairs::dialect::Kind;
 use keypairs::dialect::huawei::{Action, Answer, Call, Claim, Code, Keypair, Operation, PageInfo};
 use keypairs::model::{EncryptionChoice, KeyChoice, Labels, ProviderKind, ProviderName, Scope, UserId, Wishes};
 use keypairs::provider::huawei::{Access, Huawei, ProjectAccount, capabilities};
-use keypairs::provider::{Changes, Endpoint, FaultKind, Find, New, Provider, Remote, Spec};
+use keypairs::provider::{Changes, Endpoint, FaultKind, Find, New, Provider, Remote};
 use keypairs::sshkey::{Algorithm, PublicKey};
 use serde_json::json;
 
@@ -25,9 +25,8 @@ pub fn adapter(url: &str, access: Access) -> Huawei {
 pub fn adapter_with(url: &str, access: Access, timeout: Duration) -> Huawei {
     let name = ProviderName::parse("name", "huawei-bj").unwrap();
     let (region, project_id) = ("cn-north-4".to_owned(), PROJECT.to_owned());
-    let account = ProjectAccount { endpoint: Endpoint::parse(url).unwrap(), project_id, access };
-    let spec = Spec { name, kind: ProviderKind::Huawei, region, can: capabilities() };
-    Huawei::new(spec, account, outbound(timeout), Arc::new(ManualClock::at(THEN)))
+    let account = ProjectAccount { endpoint: Endpoint::parse(url).unwrap(), region, project_id, access };
+    Huawei::new(name, account, outbound(timeout), Arc::new(ManualClock::at(THEN)))
 }
 
 pub fn signing(cloud: &Scripted) -> Huawei {
