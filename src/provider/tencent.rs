@@ -12,15 +12,15 @@ use serde::de::DeserializeOwned;
 
 use super::account::{Said, outcome, short, unreadable, unsendable};
 use super::{
-    Account, Capabilities, Changes, Done, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider, Remote,
-    RemotePage, Spec,
+    Account, Capabilities, Changes, Done, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider,
+    Remote, RemotePage, Spec,
 };
 use crate::clock::Clock;
+use crate::dialect::Kind;
 use crate::dialect::tencent::{
     self, Call, Code, DESCRIPTION, Failure, Filter, Imported, KeyPair, Listed, Made, NAME, Nothing, PAGE, QUOTA, Tag,
     Wanted,
 };
-use crate::dialect::Kind;
 use crate::model::{EncryptionChoice, Labels, ProviderKind, ProviderName};
 use crate::outbound::Outbound;
 use crate::secret::SecretText;
@@ -236,7 +236,9 @@ fn is_absent(fault: &Fault) -> bool {
 }
 
 fn place(after: &str) -> Result<u64, Fault> {
-    after.parse().map_err(|_| Fault::refused(Kind::ParameterInvalid, "this is not where a page of this provider begins"))
+    after
+        .parse()
+        .map_err(|_| Fault::refused(Kind::ParameterInvalid, "this is not where a page of this provider begins"))
 }
 
 /// Done, and not told all of it: only a look can say what there is now.

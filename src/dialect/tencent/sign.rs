@@ -21,8 +21,10 @@ pub fn sign(request: &mut Request, credentials: &Credentials, now: Millis) -> Re
     let steps = Steps::of(request, SIGNED, timestamp)?;
     let signature = signature(&steps, &credentials.secret_key);
     let scope = steps.scope();
-    let authorization =
-        format!("{SCHEME} Credential={}/{scope}, SignedHeaders={SIGNED}, Signature={signature}", credentials.access_key);
+    let authorization = format!(
+        "{SCHEME} Credential={}/{scope}, SignedHeaders={SIGNED}, Signature={signature}",
+        credentials.access_key
+    );
     let headers = request.headers_mut();
     headers.insert(TIMESTAMP, HeaderValue::from(timestamp));
     if let Some(token) = &credentials.security_token {
@@ -125,7 +127,8 @@ impl Tc3 {
         let steps = Steps::of(request, &self.signed, self.timestamp)?;
         // The vendor's manual has the values of further headers in lower case; who signs them as they stand means the
         // same. Those of the SDKs are signed as they stand.
-        let folded = (self.signed != SIGNED).then(|| Steps::folded(request, &self.signed, self.timestamp)).transpose()?;
+        let folded =
+            (self.signed != SIGNED).then(|| Steps::folded(request, &self.signed, self.timestamp)).transpose()?;
         let is_signed = |steps: &Steps| {
             let ours = signature(steps, secret);
             cipher::same(ours.as_bytes(), self.signature.as_bytes())
@@ -206,9 +209,9 @@ impl Steps {
 
 fn signature(steps: &Steps, secret: &SecretText) -> String {
     let first = SecretBytes::new(["TC3", secret.expose()].concat().into_bytes());
-    let key = [steps.date.as_str(), SERVICE, END].iter().fold(first, |key, word| {
-        SecretBytes::copied(&*Zeroizing::new(cipher::mac(&key, &[word.as_bytes()])))
-    });
+    let key = [steps.date.as_str(), SERVICE, END]
+        .iter()
+        .fold(first, |key, word| SecretBytes::copied(&*Zeroizing::new(cipher::mac(&key, &[word.as_bytes()]))));
     hex(&cipher::mac(&key, &[steps.to_sign.as_bytes()]))
 }
 

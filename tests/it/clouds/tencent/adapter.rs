@@ -21,8 +21,7 @@ fn adapter(url: &str, timeout: Duration) -> Tencent {
         secret_key: SecretText::new("SKTEST".to_owned()),
         security_token: Some(SecretText::new("TOKEN".to_owned())),
     };
-    let account =
-        Account { endpoint: Endpoint::parse(url).unwrap(), region: "ap-guangzhou".to_owned(), credentials };
+    let account = Account { endpoint: Endpoint::parse(url).unwrap(), region: "ap-guangzhou".to_owned(), credentials };
     let name = ProviderName::parse("provider", "tencent-gz").unwrap();
     Tencent::new(name, account, 7, outbound(timeout), Arc::new(ManualClock::at(NOW)))
 }
@@ -184,10 +183,7 @@ async fn all_pages_are_walked_one_by_one() {
     assert_eq!(ids[249], ("skey-00000249".to_owned(), Some(key())));
     assert_eq!(ids[0].1, None, "a public half that nobody can read");
     assert_eq!(offsets(&cloud.seen()), [(0, 100), (100, 100), (200, 100)]);
-    assert_eq!(
-        adapter.page(Some("elsewhere")).await.unwrap_err().kind,
-        FaultKind::Refused(Kind::ParameterInvalid)
-    );
+    assert_eq!(adapter.page(Some("elsewhere")).await.unwrap_err().kind, FaultKind::Refused(Kind::ParameterInvalid));
 }
 
 /// A list that does not end, and one whose pages are empty although there should be more.
@@ -335,7 +331,10 @@ async fn it_keeps_no_private_halves() {
     let (cloud, adapter) = stage([]).await;
     let private = SecretText::new("-----BEGIN PRIVATE KEY-----".to_owned());
     let unsupported = FaultKind::Refused(Kind::Unsupported);
-    assert_eq!(adapter.escrow("skey-00000001", &private, &EncryptionChoice::Default).await.unwrap_err().kind, unsupported);
+    assert_eq!(
+        adapter.escrow("skey-00000001", &private, &EncryptionChoice::Default).await.unwrap_err().kind,
+        unsupported
+    );
     assert!(adapter.escrowed("skey-00000001").await.is_err_and(|fault| fault.kind == unsupported));
     assert_eq!(adapter.clear_escrow("skey-00000001").await.unwrap_err().kind, unsupported);
     assert!(cloud.seen().is_empty());
@@ -365,5 +364,4 @@ async fn words_of_the_cloud_are_made_fit() {
 const NOW: i64 = 1_800_000_000_000;
 
 /// An OpenSSH line without a comment and without a line end.
-static RSA: LazyLock<&str> =
-    LazyLock::new(|| include_str!("../../../vectors/keys/line-rsa-no-comment.pub").trim_end());
+static RSA: LazyLock<&str> = LazyLock::new(|| include_str!("../../../vectors/keys/line-rsa-no-comment.pub").trim_end());

@@ -98,7 +98,9 @@ fn one_changed_byte_is_refused() {
             let Some(value) = signed(vector).headers().get(header).cloned() else { continue };
             for place in 0..value.len() {
                 let mut request = signed(vector);
-                request.headers_mut().insert(header, HeaderValue::from_bytes(&flipped(value.as_bytes(), place)).unwrap());
+                request
+                    .headers_mut()
+                    .insert(header, HeaderValue::from_bytes(&flipped(value.as_bytes(), place)).unwrap());
                 let is_key = Claim::read(&request).is_ok_and(|claim| claim.access_key() != "AKIDTEST");
                 if !is_key {
                     refused(&request, header, place); // with another SecretId another secret key is looked up
@@ -247,11 +249,8 @@ fn a_token_goes_along_and_what_no_header_holds_is_refused() {
     assert_eq!(Claim::read(&request).unwrap().token().map(SecretText::expose), Some("TOKEN"));
     assert!(with("A\n", "TOKEN").is_err() && with("A", "TO\nKEN").is_err());
     let mut bare = super::request("POST", "", &[], b"{}");
-    let credentials = Credentials {
-        access_key: "A".to_owned(),
-        secret_key: SecretText::new("s".to_owned()),
-        security_token: None,
-    };
+    let credentials =
+        Credentials { access_key: "A".to_owned(), secret_key: SecretText::new("s".to_owned()), security_token: None };
     assert!(sign(&mut bare, &credentials, 0).is_err(), "without Host and Content-Type there is nothing to sign");
 }
 
