@@ -13,6 +13,7 @@ mod body;
 mod listen;
 mod refusal;
 mod route;
+mod tencent;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +39,7 @@ pub use account::{Account, Rate};
 pub use listen::serve;
 pub use refusal::log_refusal;
 pub use route::cloud_of;
+pub use tencent::Tencent;
 
 /// One cloud's API.
 #[async_trait]

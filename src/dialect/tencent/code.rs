@@ -22,6 +22,16 @@ impl Flaw {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
+
+    /// A value that does not fit, and why: whole sentences.
+    pub fn value(why: &str) -> Self {
+        Self::because(Code::InvalidParameterValue, why)
+    }
+
+    /// The code's own words, and why: whole sentences.
+    pub fn because(code: Code, why: &str) -> Self {
+        Self::new(code, format!("{} {why}", code.message()))
+    }
 }
 
 impl From<Code> for Flaw {

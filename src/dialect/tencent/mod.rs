@@ -16,7 +16,7 @@ mod sign;
 
 pub use action::Action;
 pub use answer::{Answer, Failure, Imported, KeyPair, Listed, Made, Nothing, created_time, parse};
-pub use call::{Binding, Call, Filter, Tag, Wanted};
+pub use call::{Asked, Binding, Call, Filter, Tag, Wanted};
 pub use check::{DESCRIPTION, NAME, PAGE, QUOTA, is_name_char};
 pub use code::{Code, Flaw};
 pub use sign::{Claim, Steps, sign};
