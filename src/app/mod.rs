@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod compromised;
+pub mod doctor;
 pub mod failure;
 pub mod operator;
 pub mod providers;

@@ -13,7 +13,7 @@ use super::{
     Capabilities, Changes, Done, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider, Remote,
     RemotePage, Spec,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::dialect::baidu::{self, Call, Code, Keypair};
 use crate::dialect::{Kind, Response};
 use crate::model::{EncryptionChoice, ProviderKind, ProviderName};
@@ -158,6 +158,10 @@ impl Baidu {
 impl Provider for Baidu {
     fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    fn cloud_time(&self) -> Option<Millis> {
+        self.outbound.told_time()
     }
 
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault> {

@@ -16,7 +16,7 @@ use super::{
     Capabilities, Changes, Done, Endpoint, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider,
     Remote, RemotePage, Spec,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::dialect::huawei::{
     Call, Code, DESCRIPTION, Enclosed, Failure, Keypair, Listed, NAME, NewKeypair, Operation, Page, PrivateHalf, done,
     is_name_char, parse, request_id, sign, with_token,
@@ -174,6 +174,10 @@ impl Huawei {
 impl Provider for Huawei {
     fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    fn cloud_time(&self) -> Option<Millis> {
+        self.outbound.told_time()
     }
 
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault> {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::clock::Millis;
 use crate::dialect::Kind;
 use crate::model::{EncryptionChoice, Labels, ProviderKind, ProviderName, Wishes};
 use crate::secret::SecretText;
@@ -207,6 +208,9 @@ pub enum FaultKind {
 pub trait Provider: Send + Sync {
     /// What it is and can do.
     fn spec(&self) -> &Spec;
+
+    /// What time it is at the cloud, by its last answer; `None`: no answer told.
+    fn cloud_time(&self) -> Option<Millis>;
 
     /// Has the cloud make a pair (RSA 2048 at all three); its private half comes back here and nowhere else.
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault>;

@@ -15,7 +15,7 @@ use super::{
     Capabilities, Changes, Done, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider, Remote,
     RemotePage, Spec,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::dialect::Kind;
 use crate::dialect::tencent::{
     self, Call, Code, DESCRIPTION, Failure, Filter, Imported, KeyPair, Listed, Made, NAME, Nothing, PAGE, QUOTA, Tag,
@@ -140,6 +140,10 @@ impl Tencent {
 impl Provider for Tencent {
     fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    fn cloud_time(&self) -> Option<Millis> {
+        self.outbound.told_time()
     }
 
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault> {
