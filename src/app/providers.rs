@@ -5,49 +5,51 @@ use std::sync::Arc;
 
 use super::Failure;
 use crate::clock::Clock;
-use crate::config::{self, Cloud, Config, Keys, Secret};
+use crate::config::{self, Cloud, Config, HuaweiAccess, Keys, Secret};
 use crate::dialect::Credentials;
 use crate::model::ProviderName;
 use crate::outbound::{Outbound, OutboundSettings};
-use crate::provider::{Account, Capabilities, Endpoint, KeyRule, Provider, Spec, Tencent};
+use crate::provider::baidu::Baidu;
+use crate::provider::huawei::{Access, Huawei, ProjectAccount};
+use crate::provider::tencent::Tencent;
+use crate::provider::{Account, Endpoint, Provider};
 use crate::secret::SecretText;
 
 /// All providers of a configuration, in the order of their names. Nothing is sent; CA files are read.
 pub fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Provider>>, Failure> {
-    config.providers.iter().map(|(name, own)| adapter(name, own, Arc::clone(clock))).collect()
+    config.providers.iter().map(|(name, own)| adapter(name.clone(), own, Arc::clone(clock))).collect()
 }
 
-fn adapter(name: &ProviderName, own: &config::Provider, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Failure> {
-    let outbound = outbound(name, own)?;
-    let spec = |can| spec(name, own, can);
+fn adapter(name: ProviderName, own: &config::Provider, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Failure> {
+    let (at, outbound, types) = (endpoint(&name, own)?, outbound(&name, own)?, own.key_types.as_deref());
+    let region = own.region.clone();
     Ok(match &own.cloud {
-        Cloud::Tencent { keys, project } => {
-            Arc::new(Tencent::new(spec(Tencent::capabilities()), account(name, own, keys)?, *project, outbound, clock))
+        Cloud::Baidu(keys) => {
+            let account = Account { endpoint: at, region, credentials: credentials(keys) };
+            Arc::new(Baidu::new(name, account, outbound, clock).taking(types))
         }
-        Cloud::Baidu(_) | Cloud::Huawei { .. } => {
-            let kind = own.cloud.kind().as_str();
-            return Err(Failure::config(format!("providers.{name}.kind: {kind} is not built yet; remove it")));
+        Cloud::Tencent { keys, project } => {
+            let account = Account { endpoint: at, region, credentials: credentials(keys) };
+            Arc::new(Tencent::new(name, account, *project, outbound, clock).taking(types))
+        }
+        Cloud::Huawei { access, project } => {
+            let (project_id, access) = (project.clone(), huawei_access(access));
+            let account = ProjectAccount { endpoint: at, region, project_id, access };
+            Arc::new(Huawei::new(name, account, outbound, clock).taking(types))
         }
     })
-}
-
-/// What the configuration widens or narrows: a type that the cloud's page knows keeps the sizes of that page.
-fn spec(name: &ProviderName, own: &config::Provider, mut can: Capabilities) -> Spec {
-    if let Some(types) = &own.key_types {
-        let of_page = |algorithm| can.keys.iter().find(|rule| rule.algorithm == algorithm).cloned();
-        let rule = |algorithm| of_page(algorithm).unwrap_or(KeyRule { algorithm, bits: Vec::new() });
-        can.keys = types.iter().map(|algorithm| rule(*algorithm)).collect();
-    }
-    Spec { name: name.clone(), kind: own.cloud.kind(), region: own.region.clone(), can }
-}
-
-fn account(name: &ProviderName, own: &config::Provider, keys: &Keys) -> Result<Account, Failure> {
-    Ok(Account { endpoint: endpoint(name, own)?, region: own.region.clone(), credentials: credentials(keys) })
 }
 
 /// The configuration has checked it already, by another reader: where they differ is told, not trusted.
 fn endpoint(name: &ProviderName, own: &config::Provider) -> Result<Endpoint, Failure> {
     Endpoint::parse(&own.endpoint).map_err(|what| Failure::config(format!("providers.{name}.endpoint: {what}")))
+}
+
+fn huawei_access(own: &HuaweiAccess) -> Access {
+    match own {
+        HuaweiAccess::Keys(keys) => Access::Keys(credentials(keys)),
+        HuaweiAccess::Token(token) => Access::Token(secret(token)),
+    }
 }
 
 fn credentials(keys: &Keys) -> Credentials {
@@ -73,7 +75,12 @@ fn outbound(name: &ProviderName, own: &config::Provider) -> Result<Outbound, Fai
         proxy: calls.proxy.clone(),
     };
     Outbound::new(settings).map_err(|error| {
-        let why = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Failure::config(format!("[providers.{name}]: {}{why}", error.message))
+        let mut why: Option<&dyn std::error::Error> = error.source.as_ref().map(|source| &**source as _);
+        while let Some(deeper) = why.and_then(std::error::Error::source) {
+            why = Some(deeper);
+        }
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let with = calls.ca_file.as_ref().map(|file| format!(" with ca_file {}", file.display())).unwrap_or_default();
+        Failure::config(format!("[providers.{name}]: {}{with}{why}", error.message))
     })
 }

@@ -17,6 +17,7 @@ mod pairs;
 mod refusal;
 mod room;
 mod route;
+mod tencent;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +44,7 @@ pub use fault::kind_of;
 pub use listen::serve;
 pub use refusal::log_refusal;
 pub use route::cloud_of;
+pub use tencent::Tencent;
 
 /// One cloud's API.
 #[async_trait]

@@ -71,8 +71,8 @@ fn every_vector_is_reproduced_and_accepted() {
     }
 }
 
-/// Whole requests of the SDK, GET and POST, new and old signatures, a token, an endpoint with a path, text that a query must
-/// escape: all of them are accepted, and say what the SDK was asked for.
+/// Whole requests of the SDK, GET and POST, new and old signatures, a token, an endpoint with a path, text that a query
+/// must escape: all of them are accepted, and say what the SDK was asked for.
 #[test]
 fn whole_requests_of_the_sdk_are_accepted_and_read() {
     let vectors = vectors();
