@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod baidu;
+pub mod huawei;
 mod tencent;
 
 pub use account::{Account, Endpoint};

@@ -205,15 +205,33 @@ pub fn parse<'a, T: Deserialize<'a>>(answer: &'a Response) -> Result<T, Failure>
     if !answer.status().is_success() {
         return Err(refused(answer));
     }
-    serde_json::from_slice(answer.body().expose()).map_err(|_| Failure::Unreadable)
+    match answer.body().expose() {
+        // serde would take a list for an object, field by field.
+        body if body.trim_ascii_start().starts_with(b"{") => {
+            serde_json::from_slice(body).map_err(|_| Failure::Unreadable)
+        }
+        _ => Err(Failure::Unreadable),
+    }
 }
 
-/// Reads the answer to an operation that answers nothing, or nothing that matters.
+/// Reads the answer to an operation that answers nothing, or nothing that matters. An error counts under any status.
 pub fn done(answer: &Response) -> Result<(), Failure> {
-    match answer.body().expose() {
-        b"" if answer.status().is_success() => Ok(()),
-        _ => parse::<IgnoredAny>(answer).map(drop),
+    if answer.body().expose().is_empty() && answer.status().is_success() {
+        return Ok(());
     }
+    match parse::<Head>(answer)? {
+        Head { error_code: None, camel_error_code: None } => Ok(()),
+        _ => Err(refused(answer)),
+    }
+}
+
+/// What there may be in any answer. The rest is passed over without a copy: it may be a private half.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    error_code: Option<IgnoredAny>,
+    #[serde(default, rename = "errorCode")]
+    camel_error_code: Option<IgnoredAny>,
 }
 
 /// The cloud's id of the request; empty if it told none.
