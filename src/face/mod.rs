@@ -10,6 +10,7 @@
 
 mod account;
 mod body;
+mod huawei;
 mod listen;
 mod refusal;
 mod route;
@@ -35,6 +36,7 @@ use crate::service::Service;
 use crate::service::call::{Call, CallId};
 
 pub use account::{Account, Rate};
+pub use huawei::Huawei;
 pub use listen::serve;
 pub use refusal::log_refusal;
 pub use route::cloud_of;

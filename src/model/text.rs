@@ -86,6 +86,11 @@ impl UserId {
         Ok(Self(text.to_owned()))
     }
 
+    /// It belongs to nobody in particular.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The id.
     pub fn as_str(&self) -> &str {
         &self.0
