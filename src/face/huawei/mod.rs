@@ -15,10 +15,9 @@ use crate::dialect::huawei::{
     Action, Answer, Claim, Code, Flaw, NAME, Operation, Project, Route, Tasks, is_name_char,
 };
 use crate::dialect::{Kind, Refusal, Request, Response, header};
-use crate::model::{KeyPair, KeyPairName, KeyPairState, ProviderKind, Scope};
-use crate::service::Service;
+use crate::model::{KeyPair, KeyPairName, ProviderKind, Scope};
 use crate::service::call::{Call, CallId};
-use crate::service::command::{By, Key, Manner};
+use crate::service::command::{By, Key};
 
 /// Speaks as Huawei KPS.
 pub struct Huawei;
@@ -57,7 +56,7 @@ async fn outcome(face: &Face, request: Request, route: Option<Route>, mut call: 
     permit(account, &route, &request)?;
     let asked = route.call(&request)?;
     drop(request); // what it held of secrets is in `asked` now
-    let turn = Turn { service: face.service(), account, call, action };
+    let turn = Turn { face, account, call, action };
     turn.perform(asked.operation).await
 }
 
@@ -102,7 +101,7 @@ fn permit(account: &Account, route: &Route, request: &Request) -> Result<(), Fla
 
 /// A request that may be answered: for whom, and what it is.
 struct Turn<'f> {
-    service: &'f Service,
+    face: &'f Face,
     account: &'f Account,
     call: Call,
     action: Action,
@@ -141,14 +140,12 @@ impl Turn<'_> {
 
     /// The pair of this name.
     async fn pair(&self, name: &str) -> Result<KeyPair, Flaw> {
-        let pair = self.service.pair(&self.key(name)?).await.map_err(|error| self.refused(error))?;
-        if pair.state == KeyPairState::Active { Ok(pair) } else { Err(self.action.refused(Kind::NotFound)) }
+        self.face.one(self.account, self.by_name(name)?).await.map_err(|error| self.refused(error))
     }
 
-    fn key(&self, name: &str) -> Result<Key, Flaw> {
-        // A name that none of our pairs can have is one that no pair has.
-        let name = KeyPairName::parse("", name).map_err(|_| self.action.refused(Kind::NotFound))?;
-        Ok(Key { project: self.account.project.clone(), by: By::Name(name) })
+    /// A name that none of our pairs can have is one that no pair has.
+    fn by_name(&self, name: &str) -> Result<By, Flaw> {
+        KeyPairName::parse("", name).map(By::Name).map_err(|_| self.action.refused(Kind::NotFound))
     }
 }
 
@@ -170,8 +167,6 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= NAME && name.chars().all(is_name_char)
 }
 
-/// As these requests are: not repeatable, and meant.
-const ONCE: Manner = Manner { ensure: false, repeat: None, validate_only: false };
 const CLOUD: ProviderKind = ProviderKind::Huawei;
 /// What asks for no operation, in the metrics.
 const OTHER: &str = "_OTHER";

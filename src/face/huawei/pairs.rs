@@ -1,16 +1,16 @@
 //! Operations on pairs: create, list, detail, description, delete, and batches of new ones.
 
-use super::{CLOUD, ONCE, Turn, by_id, is_name, scope};
+use super::{Turn, by_id, is_name, refused, scope};
 use crate::dialect::Kind;
 use crate::dialect::huawei::{Answer, Code, Failed, Flaw, Keypair, NewKeypair, Page, PageInfo, Protection, RSA_BITS};
 use crate::error::Reason;
+use crate::face::pairs::Making;
 use crate::model::{
-    Description, EncryptionChoice, EncryptionMode, Filter, KeyPair, KeyPairId, KeyPairName, KeyPairState, Labels,
-    PrivateKeyState, Scope, Through, UserId,
+    Description, EncryptionMode, KeyPair, KeyPairId, KeyPairName, PrivateKeyState, Scope, UserId,
 };
 use crate::secret::SecretText;
-use crate::service::command::{By, Create, Delete, ImportPrivate, ImportPublic, Key, List, NewPair, Places, Update};
-use crate::sshkey::{Algorithm, KeyFormat, KeySpec, PublicKey};
+use crate::service::command::{By, Delete, NewPair, Update};
+use crate::sshkey::{Algorithm, KeySpec, PrivateKey, PublicKey};
 
 impl Turn<'_> {
     pub(super) async fn create(&self, new: NewKeypair) -> Result<Answer, Flaw> {
@@ -38,31 +38,25 @@ impl Turn<'_> {
         match (asked.public_key, asked.protection) {
             (None, protection) => self.generate(new, protection).await,
             (Some(line), None) => {
-                let (public, comment) = self.read_public(&line).await?;
-                let command = ImportPublic { new, public, comment, places: Places::default(), manner: ONCE };
-                let pair = self.service.import_public(self.call.clone(), command).await;
-                self.shown(pair.map_err(|error| self.refused(error))?)
+                let read = self.read_public(&line).await?;
+                let pair = self.face.import_public(&self.call, self.account, new, read).await;
+                Ok(keypair(&pair.map_err(|error| self.refused(error))?))
             }
             (Some(line), Some(protection)) => self.import_both(new, &line, protection).await,
         }
     }
 
     fn new_pair(&self, asked: &NewKeypair) -> Result<NewPair, Flaw> {
-        let account = self.account;
-        self.check_user(&asked.user_id, &account.user_id, asked.scope)?;
-        Ok(NewPair {
-            project: account.project.clone(),
-            name: KeyPairName::parse("keypair.name", &asked.name)?,
-            description: Description::default(),
-            labels: Labels::default(),
-            user_id: if asked.user_id.is_empty() { account.user_id.clone() } else { asked.user_id.clone() },
-            through: Some(Through {
-                cloud: CLOUD,
-                region: account.region.clone(),
-                cloud_project_id: 0,
-                scope: asked.scope,
-            }),
-        })
+        self.check_user(&asked.user_id, &self.account.user_id, asked.scope)?;
+        let name = KeyPairName::parse("keypair.name", &asked.name)?;
+        let mut new = self.account.new_pair(name, Description::default());
+        if !asked.user_id.is_empty() {
+            new.user_id = asked.user_id.clone();
+        }
+        if let Some(through) = &mut new.through {
+            through.scope = asked.scope;
+        }
+        Ok(new)
     }
 
     /// Of a user that is not the owner nothing is known here; pairs of the whole account may be anybody's.
@@ -76,116 +70,76 @@ impl Turn<'_> {
     /// RSA 2048, or the least that the project allows. Without protection the private half is in the answer and nowhere
     /// else.
     async fn generate(&self, new: NewPair, protection: Option<Protection>) -> Result<Keypair, Flaw> {
-        let least = self.service.projects().rules(&new.project).keys.min_rsa_bits;
+        let least = self.face.service().projects().rules(&new.project).keys.min_rsa_bits;
         let bits = RSA_BITS.into_iter().find(|bits| *bits >= least);
-        let bits = bits.ok_or_else(|| Flaw::parameter("keypair", "cannot be made: the project's keys must be larger"))?;
-        let command = Create {
-            new,
-            spec: KeySpec::Rsa(bits),
-            forget_private: protection.is_none(),
-            encryption: protection.map_or(EncryptionChoice::Unsaid, |protection| protection.encryption),
-            format: KeyFormat::Pkcs1,
-            passphrase: None,
-            omit_private_key: false,
-            places: Places::default(),
-            generated_by: None,
-            manner: ONCE,
-        };
-        let made = self.service.create(self.call.clone(), command).await;
+        let bits = bits.ok_or_else(|| Flaw::parameter("keypair", "cannot be made: the project wants larger keys"))?;
+        let mut making = Making { spec: KeySpec::Rsa(bits), forget_private: true, ..Making::default() };
+        if let Some(protection) = protection {
+            (making.encryption, making.forget_private) = (protection.encryption, false);
+        }
+        let made = self.face.create(&self.call, self.account, new, making).await;
         let (pair, private) = made.map_err(|error| self.refused(error))?;
-        Ok(Keypair { private_key: private.map(|private| private.text), ..self.shown(pair)? })
+        Ok(Keypair { private_key: Some(private), ..keypair(&pair) })
     }
 
     async fn import_both(&self, new: NewPair, line: &str, protection: Protection) -> Result<Keypair, Flaw> {
         let (public, _) = self.read_public(line).await?;
         let private = protection.private_key.ok_or(Code::Parameter)?; // the dialect has seen to it
-        let (key, comment) = self.read_private(&private).await?;
-        if *key.public() != public {
+        let read = self.read_private(&private).await?;
+        if *read.0.public() != public {
             return Err(self.action.refused(Kind::KeyMismatch));
         }
-        // ImportPrivate would add to a pair of that name. One that is made between this look and that call is of the
-        // same key, or refused: all that was asked for holds then too.
-        let name = Key { project: new.project.clone(), by: By::Name(new.name.clone()) };
-        match self.service.pair(&name).await {
+        // What follows would add to a pair of that name. One that is made between this look and that is of the same key,
+        // or refused: all that was asked for holds then too.
+        match self.face.service().pair(&self.account.key(By::Name(new.name.clone()))).await {
             Err(error) if error.reason == Reason::KeyPairNotFound => {}
             Err(error) => return Err(self.refused(error)),
             Ok(_) => return Err(Flaw::parameter("keypair.name", "is the name of another pair")),
         }
-        let encryption = protection.encryption;
-        let (must_exist, places) = (false, Places::default());
-        let command = ImportPrivate { new, key, comment, encryption, must_exist, places, manner: ONCE };
-        let pair = self.service.import_private(self.call.clone(), command).await;
-        self.shown(pair.map_err(|error| self.refused(error))?)
+        let how = (protection.encryption, false);
+        let pair = self.face.import_private(&self.call, self.account, new, read, how).await;
+        Ok(keypair(&pair.map_err(|error| self.refused(error))?))
     }
 
     async fn read_public(&self, line: &str) -> Result<(PublicKey, String), Flaw> {
-        let read = self.service.read_public(&self.call, Some(&self.account.project), line).await;
-        let (public, comment) = read.map_err(|error| self.refused(error))??;
+        let read = self.face.service().read_public(&self.call, Some(&self.account.project), line).await;
+        let (public, comment) = read.map_err(|error| self.refused(error))?.map_err(refused::of_key)?;
         let is_taken = match public.algorithm() {
             Algorithm::Rsa => RSA_BITS.contains(&public.bits()),
             Algorithm::SkEd25519 | Algorithm::SkEcdsa => false,
             Algorithm::Ed25519 | Algorithm::Ecdsa | Algorithm::Dsa => true,
         };
         if !is_taken {
-            let must = "must be ssh-rsa of 2048, 3072 or 4096 bits, ssh-ed25519, ecdsa-sha2-nistp256, -384 or -521";
+            let must = "must be ssh-ed25519, ecdsa-sha2-nistp256, -384 or -521, or ssh-rsa of 2048, 3072 or 4096 bits";
             return Err(Flaw::parameter("keypair.public_key", must));
         }
         Ok((public, comment))
     }
 
-    pub(super) async fn read_private(&self, text: &SecretText) -> Result<(crate::sshkey::PrivateKey, String), Flaw> {
-        let read = self.service.read_private(&self.call, Some(&self.account.project), text, None).await;
-        Ok(read.map_err(|error| self.refused(error))??)
+    pub(super) async fn read_private(&self, text: &SecretText) -> Result<(PrivateKey, String), Flaw> {
+        let read = self.face.service().read_private(&self.call, Some(&self.account.project), text, None).await;
+        read.map_err(|error| self.refused(error))?.map_err(refused::of_key)
     }
 
     /// In the order in which they were made. A marker is the id of the last pair of the page before: that pair may be
     /// gone by now. Its name is taken too.
     pub(super) async fn list(&self, page: Page) -> Result<Answer, Flaw> {
-        let mut after = match &page.marker {
+        let after = match &page.marker {
             Some(marker) => Some(self.position(marker).await?),
             None => None,
         };
-        let (limit, mut found) = (usize::try_from(page.limit).unwrap_or(usize::MAX), Vec::new());
-        for _ in 0..SCANS {
-            // One more than the page holds tells whether there is a next one.
-            let (pairs, looked_at) = self.scan(after, limit + 1 - found.len()).await?;
-            found.extend(pairs);
-            after = looked_at;
-            if after.is_none() || found.len() > limit {
-                break;
-            }
-        }
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        // One more than the page holds tells whether there is a next one.
+        let found = self.face.active(self.account, after, limit.saturating_add(1), |pair| is_name(pair.name.as_str()));
+        let mut found = found.await.map_err(|error| self.refused(error))?;
         let is_more = found.len() > limit;
         found.truncate(limit);
-        let last = if is_more { found.last().map(|pair| pair.id) } else { after };
         let page_info = PageInfo {
-            next_marker: last.map(|id| id.to_string()),
+            next_marker: found.last().filter(|_| is_more).map(|last| last.id.to_string()),
             previous_marker: page.marker,
             current_count: i64::try_from(found.len()).unwrap_or(i64::MAX),
         };
-        Ok(Answer::Listed(found.iter().map(|pair| keypair(pair)).collect(), page_info))
-    }
-
-    /// Pairs that can be shown here, and up to where was looked; `None`: to the end. A damaged row does not fail a page.
-    async fn scan(
-        &self,
-        after: Option<KeyPairId>,
-        page_size: usize,
-    ) -> Result<(Vec<Box<KeyPair>>, Option<KeyPairId>), Flaw> {
-        let filter = Filter { state: Some(KeyPairState::Active), ..Filter::default() };
-        let mut command = List {
-            project: self.account.project.clone(),
-            filter,
-            page_size: page_size.min(1000),
-            page_token: String::new(),
-            digest: [0; 32],
-        };
-        if let Some(after) = after {
-            command.page_token = self.service.page_token(&command, after);
-        }
-        let listing = self.service.list(&command).await.map_err(|error| self.refused(error))?;
-        let pairs = listing.items.into_iter().filter_map(Result::ok).filter(|pair| is_name(pair.name.as_str()));
-        Ok((pairs.collect(), listing.next))
+        Ok(Answer::Listed(found.iter().map(keypair).collect(), page_info))
     }
 
     async fn position(&self, marker: &str) -> Result<KeyPairId, Flaw> {
@@ -212,14 +166,14 @@ impl Turn<'_> {
             etag: String::new(),
             repeat: None,
         };
-        self.service.update(self.call.clone(), command).await.map_err(|error| self.refused(error))?;
-        Ok(Answer::Done)
+        let updated = self.face.service().update(self.call.clone(), command).await;
+        updated.map(|_| Answer::Done).map_err(|error| self.refused(error))
     }
 
     /// A pair that is being deleted can be deleted again: that goes on where a cloud had refused.
     pub(super) async fn delete(&self, name: &str) -> Result<Answer, Flaw> {
         let command = Delete {
-            key: self.key(name)?,
+            key: self.account.key(self.by_name(name)?),
             etag: String::new(),
             allow_missing: false,
             purge: false,
@@ -227,13 +181,8 @@ impl Turn<'_> {
             repeat: None,
             validate_only: false,
         };
-        self.service.delete(self.call.clone(), command).await.map_err(|error| self.refused(error))?;
-        Ok(Answer::Deleted)
-    }
-
-    /// A pair that was made; what only validates answers none, and is not asked for here.
-    fn shown(&self, pair: Option<KeyPair>) -> Result<Keypair, Flaw> {
-        pair.as_ref().map(keypair).ok_or_else(|| self.action.refused(Kind::Internal))
+        let deleted = self.face.service().delete(self.call.clone(), command).await;
+        deleted.map(|_| Answer::Deleted).map_err(|error| self.refused(error))
     }
 }
 
@@ -264,6 +213,3 @@ fn number(id: KeyPairId) -> i64 {
     let [.., a, b, c, d, e, f, g, h] = *id.as_bytes();
     i64::from_be_bytes([a, b, c, d, e, f, g, h]) & i64::MAX
 }
-
-/// How often one answer looks for pairs where few can be shown; then it is a short page.
-const SCANS: usize = 8;

@@ -1,37 +1,31 @@
 //! Operations on private halves: import, export, clear, and exports by the batch.
 
-use super::{ONCE, Turn, by_id, scope};
+use super::{Turn, by_id, scope};
 use crate::dialect::huawei::{Answer, Flaw, PrivateHalf};
 use crate::model::{Description, Labels, UserId};
 use crate::secret::SecretText;
-use crate::service::command::{ClearPrivate, ExportPrivate, ImportPrivate, NewPair, Places};
+use crate::service::command::{ClearPrivate, ExportPrivate, NewPair};
 use crate::sshkey::{Algorithm, KeyFormat};
 
 impl Turn<'_> {
     /// For a pair that is there. What is wrong with the key is told before what is wrong with the pair.
     pub(super) async fn import_private(&self, half: PrivateHalf) -> Result<Answer, Flaw> {
-        let (key, comment) = self.read_private(&half.private_key).await?;
+        let read = self.read_private(&half.private_key).await?;
         let pair = self.pair(&half.name).await?;
         let owner = if pair.user_id.is_empty() { &self.account.user_id } else { &pair.user_id };
         self.check_user(&half.user_id, owner, scope(&pair))?;
-        let command = ImportPrivate {
-            new: NewPair {
-                project: pair.project,
-                name: pair.name,
-                // Empty ones leave the pair's as they are.
-                description: Description::default(),
-                labels: Labels::default(),
-                user_id: UserId::default(),
-                through: None,
-            },
-            key,
-            comment,
-            encryption: half.encryption,
-            must_exist: true,
-            places: Places::default(),
-            manner: ONCE,
+        let pair = NewPair {
+            project: pair.project,
+            name: pair.name,
+            // Empty ones leave the pair's as they are.
+            description: Description::default(),
+            labels: Labels::default(),
+            user_id: UserId::default(),
+            through: None,
         };
-        self.service.import_private(self.call.clone(), command).await.map_err(|error| self.refused(error))?;
+        let how = (half.encryption, true);
+        let taken = self.face.import_private(&self.call, self.account, pair, read, how).await;
+        taken.map_err(|error| self.refused(error))?;
         let user_id = Some(half.user_id.as_str().to_owned()).filter(|user_id| !user_id.is_empty());
         Ok(Answer::Taken { name: half.name, user_id })
     }
@@ -61,14 +55,14 @@ impl Turn<'_> {
             _ => KeyFormat::OpenSsh,
         };
         let command = ExportPrivate { key: by_id(pair), format, passphrase: None, reason: String::new() };
-        let exported = self.service.export_private(self.call.clone(), command).await;
+        let exported = self.face.service().export_private(self.call.clone(), command).await;
         exported.map(|(_, private)| private.text).map_err(|error| self.refused(error))
     }
 
     pub(super) async fn clear_private(&self, name: &str) -> Result<Answer, Flaw> {
         let key = by_id(self.pair(name).await?);
         let command = ClearPrivate { key, keep_escrow: false, etag: String::new(), repeat: None };
-        self.service.clear_private(self.call.clone(), command).await.map_err(|error| self.refused(error))?;
-        Ok(Answer::Done)
+        let cleared = self.face.service().clear_private(self.call.clone(), command).await;
+        cleared.map(|_| Answer::Done).map_err(|error| self.refused(error))
     }
 }

@@ -2,100 +2,84 @@
 //!
 //! Promise: what is the caller's to mend is told in words, what is not only in the log.
 
-use super::Turn;
-use crate::dialect::Kind;
+use super::{CLOUD, Turn};
 use crate::dialect::huawei::{Code, Flaw};
-use crate::error::{Class, Error, Reason};
+use crate::error::{Class, Error, Reason, Violation};
+use crate::face::fault::fault;
 
 impl Turn<'_> {
     /// The answer to a call that the service refused. What its caller does not see goes to the log.
     pub(super) fn refused(&self, error: Error) -> Flaw {
-        self.log(&error);
-        if let Some(violation) = error.violations.into_iter().next() {
-            return violation.into();
-        }
-        match meaning(error.reason, error.class.unwrap_or(error.reason.class())) {
-            Meaning::Kind(kind) => self.action.refused(kind),
-            Meaning::Code(Code::Parameter) => {
-                Flaw::new(Code::Parameter, format!("{}: {}", Code::Parameter.message(), error.message))
-            }
-            Meaning::Code(code) => code.into(),
-        }
-    }
-
-    fn log(&self, error: &Error) {
-        let (call_id, caller, reason) = (self.call.id, &*self.call.caller, error.reason.as_str());
-        match error.class() {
-            Class::Internal | Class::DataLoss => tracing::error!(%call_id, caller, reason, %error, "call failed"),
-            Class::Unavailable => tracing::warn!(%call_id, caller, reason, %error, "call failed"),
-            _ => tracing::debug!(%call_id, caller, reason, %error, "call refused"),
+        let kind = fault(&self.call, CLOUD, &error);
+        let flaw = own_code(error.reason).map_or_else(|| self.action.refused(kind), Flaw::from);
+        match (flaw.code, error.violations.into_iter().next()) {
+            (Code::Parameter, Some(violation)) => violation.into(),
+            (Code::Parameter, None) => Flaw { message: format!("{}: {}", flaw.message, error.message), ..flaw },
+            _ => flaw,
         }
     }
 }
 
-/// What a reason is in the words of the dialect: a kind where the operation makes a difference.
-#[derive(Debug, PartialEq, Eq)]
-enum Meaning {
-    Kind(Kind),
-    Code(Code),
-}
-
-fn meaning(reason: Reason, class: Class) -> Meaning {
+/// Codes that are closer than the one of the reason's kind.
+fn own_code(reason: Reason) -> Option<Code> {
     match reason {
-        // What is on its way is not to be seen here.
-        Reason::KeyPairNotFound | Reason::KeyPairDeleted | Reason::KeyPairDeleting => Meaning::Kind(Kind::NotFound),
-        Reason::PrivateKeyMismatch => Meaning::Kind(Kind::KeyMismatch),
-        Reason::NoPrivateKey => Meaning::Kind(Kind::NoPrivateKey),
-        // Both codes ask to look whether the key of KMS is there and enabled; this is the one, that the other.
-        Reason::KmsKeyNotFound => Meaning::Code(Code::EncryptionFailed),
-        Reason::KmsKeyDisabled | Reason::KmsKeyUnusable => Meaning::Code(Code::SaveFailed),
-        Reason::EncryptionNotAllowed => Meaning::Code(Code::Forbidden),
-        // There is no code for a full quota.
-        Reason::QuotaExceeded => Meaning::Code(Code::Parameter),
-        Reason::StorageFull => Meaning::Code(Code::InsertFailed),
-        Reason::ProviderOutcomeUnknown => Meaning::Code(Code::ResponseError),
-        _ => Meaning::Code(code(class)),
+        // The page of either asks to look whether the key of KMS is there and enabled. An unknown one cannot encrypt
+        // (KPS.6008); one that is there and does not is told so.
+        Reason::KmsKeyDisabled => Some(Code::SaveFailed),
+        Reason::EncryptionNotAllowed => Some(Code::Forbidden),
+        Reason::RecordCorrupt => Some(Code::QueryFailed),
+        Reason::StorageFull => Some(Code::InsertFailed),
+        Reason::Conflict => Some(Code::UpdateFailed),
+        // It may have been done: the adapter of another instance takes this code so.
+        Reason::ProviderOutcomeUnknown => None,
+        reason if reason.class() == Class::Unavailable => Some(Code::DependencyUnavailable),
+        _ => None,
     }
 }
 
-/// Where the reason says no more.
-fn code(class: Class) -> Code {
-    match class {
-        Class::InvalidArgument | Class::AlreadyExists | Class::FailedPrecondition | Class::NotFound => Code::Parameter,
-        Class::ResourceExhausted => Code::Throttled,
-        Class::Aborted => Code::UpdateFailed,
-        Class::Unavailable => Code::DependencyUnavailable,
-        Class::DataLoss => Code::QueryFailed,
-        Class::Unauthenticated | Class::PermissionDenied => Code::Forbidden,
-        Class::DeadlineExceeded | Class::Unimplemented | Class::Internal => Code::ResponseError,
+/// What is wrong with a key, at the place in the body where it stands.
+pub(super) fn of_key(violation: Violation) -> Flaw {
+    let field = match violation.field.as_str() {
+        "public_key" => "keypair.public_key",
+        _ => "keypair.key_protection.private_key",
+    };
+    if violation.reason == Reason::PassphraseRequired {
+        return Flaw::parameter(field, "must not be encrypted with a passphrase");
     }
+    Violation { field: field.to_owned(), ..violation }.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::huawei::Action;
+    use crate::face::kind_of;
 
     /// What no request in a test can bring about: keys that were destroyed, full disks, clouds that do not answer.
     #[test]
     fn each_refusal_has_the_code_that_its_page_gives_it() {
         let cases = [
             (Reason::KmsKeyNotFound, "KPS.6008"),
+            (Reason::KmsKeyUnusable, "KPS.6008"),
             (Reason::KmsKeyDisabled, "KPS.6010"),
             (Reason::KmsUnavailable, "KPS.0003"),
             (Reason::StoreUnavailable, "KPS.0003"),
+            (Reason::ProviderOutcomeUnknown, "KPS.0004"),
             (Reason::StorageFull, "KPS.5002"),
             (Reason::Conflict, "KPS.5004"),
             (Reason::RecordCorrupt, "KPS.5001"),
             (Reason::Internal, "KPS.0004"),
+            (Reason::DeadlineExceeded, "KPS.0004"),
             (Reason::EncryptionNotAllowed, "KPS.9003"),
             (Reason::QuotaExceeded, "KPS.0002"),
+            (Reason::PrivateKeyExists, "KPS.0002"),
             (Reason::ProviderRejected, "KPS.0002"),
+            (Reason::KeyPairDeleting, "KPS.4016"),
             (Reason::RsaQueueFull, "APIGW.0308"),
         ];
         for (reason, code) in cases {
-            let Meaning::Code(seen) = meaning(reason, reason.class()) else { panic!("{reason:?} is a kind") };
-            assert_eq!(seen.as_str(), code, "{reason:?}");
+            let of_kind = || Action::DeleteKeypair.refused(kind_of(&Error::new(reason, ""))).code;
+            assert_eq!(own_code(reason).unwrap_or_else(of_kind).as_str(), code, "{reason:?}");
         }
-        assert_eq!(meaning(Reason::KeyPairDeleting, Class::FailedPrecondition), Meaning::Kind(Kind::NotFound));
     }
 }
