@@ -11,21 +11,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::StatusCode;
 
-use super::account::{clean, outcome, outcome_of, retry_after, short, unreadable, unsendable};
+use super::account::{clean, outcome, outcome_of, public_key, retry_after, short, unreadable, unsendable};
 use super::{
     Capabilities, Changes, Done, Endpoint, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider,
     Remote, RemotePage, Spec,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::dialect::huawei::{
     Call, Code, DESCRIPTION, Enclosed, Failure, Keypair, Listed, NAME, NewKeypair, Operation, Page, PrivateHalf, RSA_BITS, done,
     is_name_char, parse, request_id, sign, with_token,
 };
 use crate::dialect::{Credentials, Kind, Response};
-use crate::model::{EncryptionChoice, UserId};
+use crate::model::{EncryptionChoice, ProviderKind, ProviderName, UserId};
 use crate::outbound::Outbound;
 use crate::secret::SecretText;
-use crate::sshkey::{Algorithm, KeyRules, PublicKey};
+use crate::sshkey::{Algorithm, PublicKey};
 
 /// The adapter.
 pub struct Huawei {
@@ -39,6 +39,8 @@ pub struct Huawei {
 pub struct ProjectAccount {
     /// Where its requests go.
     pub endpoint: Endpoint,
+    /// The region, in the cloud's words.
+    pub region: String,
     /// The project, as it stands in paths.
     pub project_id: String,
     /// How its requests prove whose they are.
@@ -81,9 +83,18 @@ pub fn capabilities() -> Capabilities {
 }
 
 impl Huawei {
-    /// Sends through `outbound`; the time of signatures is the clock's.
-    pub fn new(spec: Spec, account: ProjectAccount, outbound: Outbound, clock: Arc<dyn Clock>) -> Self {
+    /// A project that is configured under `name`.
+    pub fn new(name: ProviderName, account: ProjectAccount, outbound: Outbound, clock: Arc<dyn Clock>) -> Self {
+        let region = account.region.clone();
+        let spec = Spec { name, kind: ProviderKind::Huawei, region, can: capabilities() };
         Self { spec, account, outbound, clock }
+    }
+
+    /// Takes keys of these types only, where any are named.
+    #[must_use]
+    pub fn taking(mut self, types: Option<&[Algorithm]>) -> Self {
+        self.spec.can.take_only(types);
+        self
     }
 
     async fn send(&self, operation: Operation) -> Result<Response, Fault> {
@@ -139,7 +150,7 @@ impl Huawei {
             return Fault { request_id: short(request_id(answer)), ..unreadable(answer) };
         };
         let status = answer.status();
-        let kind = match Code::of(&code).map(Code::kind) {
+        let kind = match Code::of(&code).map(|code| code.meaning(&message)) {
             // A code that says no under a status that says "I failed" is not believed.
             Some(kind) if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS => outcome(kind),
             _ => outcome_of(status),
@@ -163,6 +174,10 @@ impl Huawei {
 impl Provider for Huawei {
     fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    fn cloud_time(&self) -> Option<Millis> {
+        self.outbound.told_time()
     }
 
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault> {
@@ -312,9 +327,8 @@ fn was_not_there(answer: &Response, failure: &Failure) -> bool {
 }
 
 fn remote(pair: Keypair) -> Remote {
-    let rules = KeyRules { dsa: true, min_rsa_exponent: 3, ..KeyRules::default() };
     Remote {
-        public: PublicKey::parse(&pair.public_key, rules).ok().map(|(key, _)| key),
+        public: public_key(&pair.public_key),
         id: pair.name.clone(),
         name: pair.name,
         description: pair.description,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Millis;
-use crate::dialect::json::read_secret;
+use crate::dialect::json::{read, read_secret};
 use crate::dialect::{Response, header};
 use crate::secret::SecretText;
 
@@ -211,13 +211,7 @@ pub fn parse<'a, T: Deserialize<'a>>(answer: &'a Response) -> Result<T, Failure>
     if !answer.status().is_success() {
         return Err(refused(answer));
     }
-    match answer.body().expose() {
-        // serde would take a list for an object, field by field.
-        body if body.trim_ascii_start().starts_with(b"{") => {
-            serde_json::from_slice(body).map_err(|_| Failure::Unreadable)
-        }
-        _ => Err(Failure::Unreadable),
-    }
+    read(answer.body().expose()).map_err(|_| Failure::Unreadable)
 }
 
 /// Reads the answer to an operation that answers nothing, or nothing that matters. An error counts under any status.
@@ -247,7 +241,7 @@ pub fn request_id(answer: &Response) -> &str {
 
 /// The SDKs look for a code and words under three pairs of names, in the answer and in each object in it.
 fn refused(answer: &Response) -> Failure {
-    let Ok(body) = serde_json::from_slice::<Map<String, Value>>(answer.body().expose()) else {
+    let Ok(body) = read::<Map<String, Value>>(answer.body().expose()) else {
         return Failure::Unreadable;
     };
     let outer = told(&body);

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::action::Action;
 use super::body::{Around, Association, AssociationsWritten, KeypairWritten, NewKeypair, PrivateHalf, Server};
-use super::check::{AssociationRead, AssociationsRead, KeypairRead, name, read, required};
+use super::check::{AssociationRead, AssociationsRead, KeypairRead, name, read, read_list, required};
 use super::code::{Code, Flaw};
 use super::route::Route;
 use super::{BATCH, DESCRIPTION};
@@ -143,12 +143,12 @@ fn operation(
         Action::ImportPrivateKey => Operation::ImportPrivate(PrivateHalf::of(keypair(request)?)?),
         Action::ExportPrivateKey => Operation::ExportPrivate(name("keypair.name", keypair(request)?.name)?),
         Action::BatchExportPrivateKey => {
-            Operation::BatchExport(batch("", read(request)?, |field, read: Around<KeypairRead>| {
+            Operation::BatchExport(batch("", read_list(request)?, |field, read: Around<KeypairRead>| {
                 name(&format!("{field}keypair.name"), read.keypair.name)
             })?)
         }
         Action::BatchImportKeypair => {
-            Operation::BatchImport(batch("", read(request)?, |field, read: Around<KeypairRead>| {
+            Operation::BatchImport(batch("", read_list(request)?, |field, read: Around<KeypairRead>| {
                 NewKeypair::of(&format!("{field}keypair"), read.keypair)
             })?)
         }

@@ -126,8 +126,8 @@ impl Call {
         }
     }
 
-    /// The request to `/`, with every header of the official SDK but `Host` and those that [`super::sign`] sets. `None`
-    /// when the region holds what no header can; an empty one is left out, as the SDK does.
+    /// The request to `/`, without `Host` and what [`super::sign`] sets. `None` when the region holds what no header
+    /// can; an empty one is left out, as the SDK does.
     pub fn request(&self, region: &str) -> Option<Request> {
         let mut headers = HeaderMap::new();
         let mut set = |name, value| drop(headers.insert(HeaderName::from_static(name), value));
@@ -180,14 +180,38 @@ impl Call {
 
     /// Reads a request, whatever its signature says: who answers it has looked at that first.
     pub fn read(request: &Request) -> Result<Self, Flaw> {
-        let (action, mut fields) = params::read(request)?;
+        Asked::read(request)?.call()
+    }
+}
+
+/// A request whose action is known, and nothing else yet.
+pub struct Asked {
+    action: Action,
+    fields: Fields,
+}
+
+impl Asked {
+    /// Reads what a request asks for, whatever its signature says.
+    pub fn read(request: &Request) -> Result<Self, Flaw> {
+        let (action, fields) = params::read(request)?;
+        Ok(Self { action, fields })
+    }
+
+    /// The action.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// All of it.
+    pub fn call(self) -> Result<Call, Flaw> {
+        let Self { action, mut fields } = self;
         let call = match action {
-            Action::CreateKeyPair => Self::CreateKeyPair {
+            Action::CreateKeyPair => Call::CreateKeyPair {
                 key_name: fields.needed("KeyName")?,
                 project_id: project_id(&mut fields)?,
                 tags: tags(&mut fields)?,
             },
-            Action::ImportKeyPair => Self::ImportKeyPair {
+            Action::ImportKeyPair => Call::ImportKeyPair {
                 key_name: fields.needed("KeyName")?,
                 project_id: project_id(&mut fields)?,
                 public_key: fields.needed("PublicKey")?,
@@ -195,9 +219,9 @@ impl Call {
             },
             Action::DescribeKeyPairs => describe(&mut fields)?,
             Action::ModifyKeyPairAttribute => modify(&mut fields)?,
-            Action::DeleteKeyPairs => Self::DeleteKeyPairs { key_ids: some(&mut fields, "KeyIds")? },
-            Action::AssociateInstancesKeyPairs => Self::AssociateInstancesKeyPairs(binding(&mut fields)?),
-            Action::DisassociateInstancesKeyPairs => Self::DisassociateInstancesKeyPairs(binding(&mut fields)?),
+            Action::DeleteKeyPairs => Call::DeleteKeyPairs { key_ids: some(&mut fields, "KeyIds")? },
+            Action::AssociateInstancesKeyPairs => Call::AssociateInstancesKeyPairs(binding(&mut fields)?),
+            Action::DisassociateInstancesKeyPairs => Call::DisassociateInstancesKeyPairs(binding(&mut fields)?),
         };
         fields.done()?;
         call.checked()
@@ -216,7 +240,7 @@ fn tags(fields: &mut Fields) -> Result<Vec<Tag>, Flaw> {
     let mut tags = Vec::new();
     for mut specification in fields.levels("TagSpecification")? {
         if specification.needed("ResourceType")? != KEY_PAIR {
-            return Err(Flaw::new(Code::InvalidParameterValue, "The ResourceType of tags must be keypair."));
+            return Err(Flaw::value("The ResourceType of tags must be keypair."));
         }
         for mut tag in specification.levels("Tags")? {
             tags.push(Tag { key: tag.needed("Key")?, value: tag.text("Value")?.unwrap_or_default() });
@@ -249,7 +273,7 @@ fn modify(fields: &mut Fields) -> Result<Call, Flaw> {
     let key_id = fields.needed("KeyId")?;
     let (key_name, description) = (fields.text("KeyName")?, fields.text("Description")?);
     if key_name.is_none() && description.is_none() {
-        return Err(Flaw::new(Code::MissingParameter, "The request is missing both `KeyName` and `Description`."));
+        return Err(Flaw::because(Code::MissingParameter, "One of `KeyName` and `Description` is needed."));
     }
     Ok(Call::ModifyKeyPairAttribute { key_id, key_name, description })
 }

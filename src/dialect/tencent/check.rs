@@ -31,14 +31,14 @@ impl Call {
                 id(KEY_ID, key_id).map_err(|()| Code::InvalidKeyPairIdMalformed)?;
                 key_name.iter().try_for_each(|new| name(action, new))?;
                 if description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION) {
-                    return Err(Flaw::new(
-                        action.code(Kind::DescriptionInvalid),
-                        "The description cannot exceed 60 characters.",
-                    ));
+                    let code = action.code(Kind::DescriptionInvalid);
+                    return Err(Flaw::because(code, "The description cannot exceed 60 characters."));
                 }
             }
             Self::DeleteKeyPairs { key_ids } => ids(key_ids)?,
-            Self::AssociateInstancesKeyPairs(binding) | Self::DisassociateInstancesKeyPairs(binding) => binding.check()?,
+            Self::AssociateInstancesKeyPairs(binding) | Self::DisassociateInstancesKeyPairs(binding) => {
+                binding.check()?
+            }
         }
         Ok(self)
     }
@@ -52,10 +52,7 @@ fn name(action: Action, name: &str) -> Result<(), Flaw> {
         _ => return Ok(()),
     };
     match action.code(kind) {
-        Code::InvalidParameterValue => {
-            let message = "KeyName must be 1 to 25 letters, numbers and underscores.";
-            Err(Flaw::new(Code::InvalidParameterValue, message))
-        }
+        Code::InvalidParameterValue => Err(Flaw::value("KeyName must be 1 to 25 letters, numbers and underscores.")),
         code => Err(code.into()),
     }
 }
@@ -63,10 +60,10 @@ fn name(action: Action, name: &str) -> Result<(), Flaw> {
 fn distinct(tags: &[Tag]) -> Result<(), Flaw> {
     let is_twice = |(place, tag): (usize, &Tag)| tags.iter().take(place).any(|other| other.key == tag.key);
     if tags.iter().any(|tag| tag.key.is_empty()) {
-        return Err(Flaw::new(Code::InvalidParameterValue, "The key of a tag cannot be empty."));
+        return Err(Flaw::value("The key of a tag cannot be empty."));
     }
     if tags.len() > TAGS || tags.iter().enumerate().any(is_twice) {
-        return Err(Flaw::new(Code::InvalidParameterValue, "A key pair takes at most 50 tags, each key once."));
+        return Err(Flaw::value("A key pair takes at most 50 tags, each key once."));
     }
     Ok(())
 }

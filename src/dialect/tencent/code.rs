@@ -1,7 +1,8 @@
 //! The error codes of key pairs and those of every action, with their words, and what they mean.
 //!
-//! Sources: the page of ImportKeyPair, and for the other actions the comments of the SDK for Go (cvm/v20170312), the list of
-//! common codes, and the codes' comments in the SDK for Python. Errors come with HTTP status 200 like everything else.
+//! Sources: the page of ImportKeyPair, and for the other actions the comments of the SDK for Go (cvm/v20170312), the
+//! list of common codes, and the codes' comments in the SDK for Python. Errors come with HTTP status 200 like
+//! everything else.
 
 use std::fmt;
 
@@ -20,6 +21,16 @@ impl Flaw {
     /// With words of its own.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
+    }
+
+    /// A value that does not fit, and why: whole sentences.
+    pub fn value(why: &str) -> Self {
+        Self::because(Code::InvalidParameterValue, why)
+    }
+
+    /// The code's own words, and why: whole sentences.
+    pub fn because(code: Code, why: &str) -> Self {
+        Self::new(code, format!("{} {why}", code.message()))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Tencent CVM, version 2017-03-12: the key-pair actions, the signature TC3-HMAC-SHA256 and the two before it.
 //!
-//! `sign.rs` signs and verifies, `legacy.rs` only verifies; `params.rs` reads parameters from JSON and from forms, `call.rs`
-//! the actions from them, by the rules of `check.rs`; `answer.rs` is what comes back; `code.rs` and `action.rs` say what
-//! can go wrong and in which action. What is read was checked: a [`Call`] keeps every rule that the cloud's page states.
-//! It does not know which pairs, projects or instances exist.
+//! `sign.rs` signs and verifies, `legacy.rs` only verifies; `params.rs` reads parameters from JSON and from forms,
+//! `call.rs` the actions from them, by the rules of `check.rs`; `answer.rs` is what comes back; `code.rs` and
+//! `action.rs` say what can go wrong and in which action. What is read was checked: a [`Call`] keeps every rule that
+//! the cloud's page states. It does not know which pairs, projects or instances exist.
 
 mod action;
 mod answer;
@@ -16,7 +16,7 @@ mod sign;
 
 pub use action::Action;
 pub use answer::{Answer, Failure, Imported, KeyPair, Listed, Made, Nothing, created_time, parse};
-pub use call::{Binding, Call, Filter, Tag, Wanted};
+pub use call::{Asked, Binding, Call, Filter, Tag, Wanted};
 pub use check::{DESCRIPTION, NAME, PAGE, QUOTA, is_name_char};
 pub use code::{Code, Flaw};
 pub use sign::{Claim, Steps, sign};

@@ -107,9 +107,10 @@ impl Fields {
             None => return Ok(None),
             Some(Value::Number(number)) => number.as_i64(),
             Some(Value::String(text)) => text.parse().ok(),
-            Some(_) => None,
+            Some(_) => return Err(mistyped(&self.at(name))),
         };
-        number.map(Some).ok_or_else(|| mistyped(&self.at(name)))
+        let unfit = || Flaw::value(&format!("`{}` must be a whole number.", self.at(name)));
+        number.map(Some).ok_or_else(unfit)
     }
 
     pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, Flaw> {
@@ -191,7 +192,7 @@ fn listed(value: Value) -> Value {
 }
 
 pub(super) fn missing(name: &str) -> Flaw {
-    Flaw::new(Code::MissingParameter, format!("The request is missing the parameter `{name}`."))
+    Flaw::new(Code::MissingParameter, format!("Missing parameter: `{name}`."))
 }
 
 fn mistyped(name: &str) -> Flaw {

@@ -1,8 +1,8 @@
 //! TC3-HMAC-SHA256: signs as the official SDKs do, and verifies what they send.
 //!
 //! What is signed is the method, the raw query of a GET, the body and the headers that the signature names, which are
-//! `content-type` and `host` when an SDK or this service signs. Action, version, region and token are not among them: what
-//! keeps them is TLS. Truth: the SDK for Python 3.1.195, whose own signatures are the vectors of the tests.
+//! `content-type` and `host` when an SDK or this service signs. Action, version, region and token are not among them:
+//! what keeps them is TLS. Truth: the SDK for Python 3.1.195, whose own signatures are the vectors of the tests.
 
 use http::Method;
 use http::header::{AUTHORIZATION, HOST, HeaderValue};
@@ -14,15 +14,17 @@ use crate::clock::Millis;
 use crate::dialect::{Credentials, Refusal, Request, header, hex};
 use crate::secret::{SecretBytes, SecretText};
 
-/// Sets `X-TC-Timestamp`, `X-TC-Token` where there is a token, and `Authorization`. Everything else must stand, `Host` and
-/// `Content-Type` above all. Refused when one of them is not there, or a credential holds what no header can.
+/// Sets `X-TC-Timestamp`, `X-TC-Token` where there is a token, and `Authorization`. Everything else must stand, `Host`
+/// and `Content-Type` above all. Refused when one of them is not there, or a credential holds what no header can.
 pub fn sign(request: &mut Request, credentials: &Credentials, now: Millis) -> Result<(), Refusal> {
     let timestamp = now.div_euclid(1000);
     let steps = Steps::of(request, SIGNED, timestamp)?;
     let signature = signature(&steps, &credentials.secret_key);
     let scope = steps.scope();
-    let authorization =
-        format!("{SCHEME} Credential={}/{scope}, SignedHeaders={SIGNED}, Signature={signature}", credentials.access_key);
+    let authorization = format!(
+        "{SCHEME} Credential={}/{scope}, SignedHeaders={SIGNED}, Signature={signature}",
+        credentials.access_key
+    );
     let headers = request.headers_mut();
     headers.insert(TIMESTAMP, HeaderValue::from(timestamp));
     if let Some(token) = &credentials.security_token {
@@ -125,7 +127,8 @@ impl Tc3 {
         let steps = Steps::of(request, &self.signed, self.timestamp)?;
         // The vendor's manual has the values of further headers in lower case; who signs them as they stand means the
         // same. Those of the SDKs are signed as they stand.
-        let folded = (self.signed != SIGNED).then(|| Steps::folded(request, &self.signed, self.timestamp)).transpose()?;
+        let folded =
+            (self.signed != SIGNED).then(|| Steps::folded(request, &self.signed, self.timestamp)).transpose()?;
         let is_signed = |steps: &Steps| {
             let ours = signature(steps, secret);
             cipher::same(ours.as_bytes(), self.signature.as_bytes())
@@ -206,9 +209,9 @@ impl Steps {
 
 fn signature(steps: &Steps, secret: &SecretText) -> String {
     let first = SecretBytes::new(["TC3", secret.expose()].concat().into_bytes());
-    let key = [steps.date.as_str(), SERVICE, END].iter().fold(first, |key, word| {
-        SecretBytes::copied(&*Zeroizing::new(cipher::mac(&key, &[word.as_bytes()])))
-    });
+    let key = [steps.date.as_str(), SERVICE, END]
+        .iter()
+        .fold(first, |key, word| SecretBytes::copied(&*Zeroizing::new(cipher::mac(&key, &[word.as_bytes()]))));
     hex(&cipher::mac(&key, &[steps.to_sign.as_bytes()]))
 }
 

@@ -1,13 +1,14 @@
 //! What the adapter sends, and what it makes of good answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keypairs::clock::ManualClock;
 use keypairs::dialect::Kind;
 use keypairs::dialect::huawei::{Action, Answer, Call, Claim, Code, Keypair, Operation, PageInfo};
 use keypairs::model::{EncryptionChoice, KeyChoice, Labels, ProviderKind, ProviderName, Scope, UserId, Wishes};
 use keypairs::provider::huawei::{Access, Huawei, ProjectAccount, capabilities};
-use keypairs::provider::{Changes, Endpoint, FaultKind, Find, New, Provider, Remote, Spec};
+use keypairs::provider::{Changes, Endpoint, FaultKind, Find, New, Provider, Remote};
 use keypairs::sshkey::{Algorithm, PublicKey};
 use serde_json::json;
 
@@ -18,14 +19,14 @@ pub const LINE: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIJ8nhwam5l6BZNvnB7M
 pub const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIIE+/=\n-----END PRIVATE KEY-----\n";
 
 pub fn adapter(url: &str, access: Access) -> Huawei {
-    let spec = Spec {
-        name: ProviderName::parse("name", "huawei-bj").unwrap(),
-        kind: ProviderKind::Huawei,
-        region: "cn-north-4".to_owned(),
-        can: capabilities(),
-    };
-    let account = ProjectAccount { endpoint: Endpoint::parse(url).unwrap(), project_id: PROJECT.to_owned(), access };
-    Huawei::new(spec, account, outbound(PATIENT), Arc::new(ManualClock::at(THEN)))
+    adapter_with(url, access, PATIENT)
+}
+
+pub fn adapter_with(url: &str, access: Access, timeout: Duration) -> Huawei {
+    let name = ProviderName::parse("name", "huawei-bj").unwrap();
+    let (region, project_id) = ("cn-north-4".to_owned(), PROJECT.to_owned());
+    let account = ProjectAccount { endpoint: Endpoint::parse(url).unwrap(), region, project_id, access };
+    Huawei::new(name, account, outbound(timeout), Arc::new(ManualClock::at(THEN)))
 }
 
 pub fn signing(cloud: &Scripted) -> Huawei {
@@ -103,6 +104,17 @@ fn it_can_what_the_pages_say() {
     assert!(can.names_are_unique && !can.renames && !can.describes_when_placing && !can.tags && can.escrows);
     assert!(can.wishes.owner && !can.wishes.cloud_project_id);
     assert_eq!((can.description, can.quota), (Some(255), None));
+}
+
+#[test]
+fn it_is_what_was_configured() {
+    let adapter = adapter("https://example.com", Access::Keys(credentials(None)));
+    let spec = adapter.spec();
+    assert_eq!(
+        (spec.name.as_str(), spec.kind, spec.region.as_str()),
+        ("huawei-bj", ProviderKind::Huawei, "cn-north-4")
+    );
+    assert!(spec.can.escrows);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use keypairs::dialect::huawei::{
     Tasks, done, parse, request_id,
 };
 use keypairs::secret::SecretBytes;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::secret;
@@ -41,70 +42,84 @@ fn answered(status: u16, body: &str) -> Response {
     answer
 }
 
-/// Fields, their types and the status of each operation, from the pages and the SDK's types.
+fn made() -> Value {
+    json!({
+        "name": "demo2",
+        "type": "ssh",
+        "public_key": "ssh-rsa AAAA Generated-by-Nova",
+        "fingerprint": "49:ef:73:2b:9b:7f:2e:0c:58:d3:e3:42:8e:28:04:3b",
+        "user_id": "6c2a33b1b8474d0dbac0a24297127525",
+    })
+}
+
+fn and(mut object: Value, more: &Value) -> Value {
+    object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    object
+}
+
+/// Fields, their types and the status of each operation, from the pages and the SDK's types; `null` is no body.
 #[test]
-fn answers_have_the_documented_form() {
-    let made = json!({"name": "demo2", "type": "ssh", "public_key": "ssh-rsa AAAA Generated-by-Nova", "fingerprint": "49:ef:73:2b:9b:7f:2e:0c:58:d3:e3:42:8e:28:04:3b", "user_id": "6c2a33b1b8474d0dbac0a24297127525"});
-    let mut with_key = made.clone();
-    with_key["private_key"] = json!(PEM);
-    let listed = json!({"name": "demo2", "type": "ssh", "scope": "user", "public_key": "ssh-rsa AAAA Generated-by-Nova", "fingerprint": "49:ef:73:2b:9b:7f:2e:0c:58:d3:e3:42:8e:28:04:3b", "is_key_protection": true, "frozen_state": "0"});
-    let detail = json!({"name": "demo2", "id": 116248, "type": "ssh", "scope": "user", "public_key": "ssh-rsa AAAA Generated-by-Nova", "fingerprint": "49:ef:73:2b:9b:7f:2e:0c:58:d3:e3:42:8e:28:04:3b", "is_key_protection": true, "deleted": false, "description": "12345", "user_id": "6c2a33b1b8474d0dbac0a24297127525", "create_time": 1581507580000_u64, "delete_time": null, "update_time": null, "frozen_state": 0});
+fn answers_about_pairs_have_the_documented_form() {
+    let with_key = and(made(), &json!({ "private_key": PEM }));
+    let mut listed = and(made(), &json!({"scope": "user", "is_key_protection": true, "frozen_state": "0"}));
+    listed.as_object_mut().unwrap().remove("user_id");
     let page_info = PageInfo { next_marker: Some("demo2".to_owned()), previous_marker: None, current_count: 1 };
-    let taken = |user_id: Option<&str>| Answer::Taken { name: "demo2".to_owned(), user_id: user_id.map(str::to_owned) };
+    let paged = json!({"next_marker": "demo2", "previous_marker": null, "current_count": 1});
+    let times = json!({"create_time": 1_581_507_580_000_u64, "delete_time": null, "update_time": null});
+    let kept = json!({"id": 116_248, "scope": "user", "is_key_protection": true, "deleted": false, "frozen_state": 0});
+    let detail = and(and(and(made(), &times), &kept), &json!({"description": "12345"}));
     let failed = Failed { keypair_name: "b".to_owned(), failed_reason: "parameter error".to_owned() };
-    let started = Started { task_id: Some("t".to_owned()), ..Started::default() };
-    let task = Task { task_id: "t".to_owned(), server_id: "s".to_owned(), task_status: "RUNNING_RESET".to_owned() };
-    let failed_task =
-        FailedTask { task_id: Some("t".to_owned()), task_error_msg: Some("e".to_owned()), ..FailedTask::default() };
+    let batch = json!({
+        "succeeded_keypairs": [{"keypair": made()}, {"keypair": with_key}],
+        "failed_keypairs": [{"keypair_name": "b", "failed_reason": "parameter error"}],
+    });
+    let taken = |user_id: Option<&str>| Answer::Taken { name: "demo2".to_owned(), user_id: user_id.map(str::to_owned) };
+    let exported = json!({"keypair": {"name": "demo2", "private_key": PEM}});
     let cases = [
-        (Answer::Made(pair()), 200, json!({ "keypair": made })),
+        (Answer::Made(pair()), 200, json!({ "keypair": made() })),
         (Answer::Made(with_private()), 200, json!({ "keypair": with_key })),
-        (
-            Answer::Listed(vec![pair()], page_info),
-            200,
-            json!({"keypairs": [{"keypair": listed}], "page_info": {"next_marker": "demo2", "previous_marker": null, "current_count": 1}}),
-        ),
+        (Answer::Listed(vec![pair()], page_info), 200, json!({"keypairs": [{"keypair": listed}], "page_info": paged})),
         (Answer::Detail(with_private()), 200, json!({ "keypair": detail })),
         (Answer::Done, 200, Value::Null),
         (Answer::Deleted, 204, Value::Null),
         (taken(None), 200, json!({"keypair": {"name": "demo2"}})),
         (taken(Some("u")), 200, json!({"keypair": {"name": "demo2", "user_id": "u"}})),
-        (
-            Answer::Exported("demo2".to_owned(), secret(PEM)),
-            200,
-            json!({"keypair": {"name": "demo2", "private_key": PEM}}),
-        ),
-        (
-            Answer::Imported(vec![pair(), with_private()], vec![failed]),
-            200,
-            json!({"succeeded_keypairs": [{"keypair": made}, {"keypair": with_key}], "failed_keypairs": [{"keypair_name": "b", "failed_reason": "parameter error"}]}),
-        ),
+        (Answer::Exported("demo2".to_owned(), secret(PEM)), 200, exported),
+        (Answer::Imported(vec![pair(), with_private()], vec![failed]), 200, batch),
+    ];
+    cases.into_iter().for_each(|(answer, status, body)| assert_form(answer, status, &body));
+}
+
+#[test]
+fn answers_about_tasks_and_projects_have_the_documented_form() {
+    let started = Started { task_id: Some("t".to_owned()), ..Started::default() };
+    let task = Task { task_id: "t".to_owned(), server_id: "s".to_owned(), task_status: "RUNNING_RESET".to_owned() };
+    let failed =
+        FailedTask { task_id: Some("t".to_owned()), task_error_msg: Some("e".to_owned()), ..FailedTask::default() };
+    let ids = json!({"task_id": "t", "server_name": null, "server_id": null, "keypair_name": null});
+    let failed_task = and(ids, &json!({"operate_type": null, "task_time": null, "task_error_msg": "e"}));
+    let project = Project { id: "p".to_owned(), name: "cn-north-4".to_owned() };
+    let cases = [
         (Answer::Associated(started.clone()), 200, json!({"task_id": "t"})),
         (Answer::AllAssociated(vec![started.clone()]), 200, json!({"tasks": [{"task_id": "t"}]})),
         (Answer::Disassociated(started), 202, json!({"task_id": "t"})),
         (Answer::Task(task), 200, json!({"task_id": "t", "server_id": "s", "task_status": "RUNNING_RESET"})),
         (Answer::Tasks(Tasks::default()), 200, json!({"total": 0, "tasks": []})),
-        (
-            Answer::Tasks(Tasks { total: 1, tasks: vec![failed_task] }),
-            200,
-            json!({"total": 1, "tasks": [{"task_id": "t", "operate_type": null, "task_time": null, "task_error_msg": "e", "server_name": null, "server_id": null, "keypair_name": null}]}),
-        ),
-        (
-            Answer::Projects(vec![Project { id: "p".to_owned(), name: "cn-north-4".to_owned() }]),
-            200,
-            json!({"projects": [{"id": "p", "name": "cn-north-4"}]}),
-        ),
+        (Answer::Tasks(Tasks { total: 1, tasks: vec![failed] }), 200, json!({"total": 1, "tasks": [failed_task]})),
+        (Answer::Projects(vec![project]), 200, json!({"projects": [{"id": "p", "name": "cn-north-4"}]})),
     ];
-    for (answer, status, body) in cases {
-        let answer = answer.render("req-1");
-        assert_eq!((answer.status().as_u16(), request_id(&answer)), (status, "req-1"));
-        let sent = answer.body().expose();
-        match body {
-            Value::Null => assert!(sent.is_empty() && !answer.headers().contains_key("content-type")),
-            body => {
-                assert_eq!(serde_json::from_slice::<Value>(sent).unwrap(), body);
-                assert_eq!(answer.headers()["content-type"], "application/json");
-            }
+    cases.into_iter().for_each(|(answer, status, body)| assert_form(answer, status, &body));
+}
+
+fn assert_form(answer: Answer, status: u16, body: &Value) {
+    let answer = answer.render("req-1");
+    assert_eq!((answer.status().as_u16(), request_id(&answer)), (status, "req-1"));
+    let sent = answer.body().expose();
+    match body {
+        Value::Null => assert!(sent.is_empty() && !answer.headers().contains_key("content-type")),
+        body => {
+            assert_eq!(serde_json::from_slice::<Value>(sent).unwrap(), *body);
+            assert_eq!(answer.headers()["content-type"], "application/json");
         }
     }
 }
@@ -199,6 +214,29 @@ fn a_zip_of_private_halves_is_opened_by_python() {
         told,
         json!([["demo2.pem", PEM, "0o100600"], ["b_-9.pem", "", "0o100600"], ["c.pem", "é\n", "0o100600"]])
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Foreign bytes, some of them near to an answer.
+    #[test]
+    fn no_answer_makes_it_fall_over(
+        status in 200_u16..600,
+        body in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..100),
+            "\\{(\"keypairs?\":|\\{|\\[|\"private_key\":|\"error(_code|_msg|)\":|\"a\\\\u[0-9a-f]{4}\"|,|\\}|\\]|null|-1){0,12}".prop_map(String::into_bytes),
+        ],
+    ) {
+        let mut answer = Response::new(SecretBytes::new(body));
+        *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+        let read = [
+            parse::<Listed>(&answer).is_ok(),
+            parse::<Enclosed<Keypair>>(&answer).is_ok(),
+            done(&answer).is_ok(),
+        ];
+        prop_assert!(status < 300 || read == [false; 3], "an error was taken for a success");
+    }
 }
 
 const ZIP: &str = "

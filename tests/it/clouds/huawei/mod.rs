@@ -4,6 +4,7 @@ mod adapter;
 mod answers;
 mod calls;
 mod codes;
+mod rules;
 mod sign;
 mod weather;
 

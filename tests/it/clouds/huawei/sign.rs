@@ -1,7 +1,9 @@
 //! Must show 1: signatures as the official SDK makes them, accepted and, with one byte changed, refused.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderValue, Method};
-use keypairs::dialect::huawei::{Claim, Steps, sign, with_token};
+use keypairs::dialect::huawei::{Action, Call, Claim, Steps, sign, with_token};
 use keypairs::dialect::{Refusal, Request};
 use keypairs::secret::SecretBytes;
 use keypairs::sshkey::PublicKey;
@@ -300,4 +302,35 @@ fn published_fingerprints_are_recomputed() {
             assert_eq!(key.fingerprint_sha256(), sha256);
         }
     }
+}
+
+/// What the official SDK sent for each operation, byte for byte: our verifier takes it, and our reader knows it.
+#[test]
+fn requests_of_the_sdk_are_accepted_and_understood() {
+    let sent: Vec<Value> = serde_json::from_str(include_str!("../../../vectors/clouds/huawei_sdk.json")).unwrap();
+    let mut actions = BTreeSet::new();
+    for vector in &sent {
+        let text = |key: &str| vector[key].as_str().unwrap();
+        let headers: Vec<_> = vector["headers"].as_object().unwrap().iter().collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        let request = request(text("method"), text("target"), &headers, text("body").as_bytes());
+        let date = request.headers()["x-sdk-date"].to_str().unwrap();
+        let date = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).unwrap();
+        let date = date.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_millisecond();
+        let operation = text("operation");
+        assert_eq!(checked(&request, "SKTEST", date), Ok(()), "{operation}");
+        assert!(checked(&request, "SKTESU", date).is_err(), "{operation}");
+        let call = Call::read(&request).unwrap_or_else(|flaw| panic!("{operation}: {flaw:?}"));
+        let action = call.operation.action();
+        let snake = action.as_str().chars().fold(String::new(), |mut snake, c| {
+            if c.is_ascii_uppercase() && !snake.is_empty() {
+                snake.push('_');
+            }
+            snake.push(c.to_ascii_lowercase());
+            snake
+        });
+        assert_eq!(snake, operation, "{}", text("target"));
+        actions.insert(action.as_str());
+    }
+    assert_eq!((sent.len(), actions.len()), (25, Action::ALL.len()), "of each operation one");
 }

@@ -7,7 +7,7 @@ use keypairs::dialect::huawei::{Action, Code};
 use keypairs::provider::huawei::Access;
 use keypairs::provider::{Fault, FaultKind, Find, Provider};
 
-use super::adapter::{LINE, PEM, adapter, key, new, refused, signing};
+use super::adapter::{LINE, PEM, adapter, adapter_with, key, new, refused, signing};
 use super::{credentials, secret};
 use crate::clouds::scripted::{Reply, Scripted, nobody};
 
@@ -48,6 +48,7 @@ async fn what_is_known_after_other_answers() {
         // Codes of the gateway, and codes that nobody listed: the status says what is known.
         (401, auth("verify aksk signature fail, x"), refused(Kind::Unauthenticated)),
         (401, auth("AK access failed to reach the limit,forbidden"), refused(Kind::Unauthenticated)),
+        (401, auth("calc ak sk signature fail:signature expired"), refused(Kind::Expired)),
         (401, auth("decrypt token fail"), refused(Kind::Unauthenticated)),
         (401, auth("Get secretKey failed"), refused(Kind::Unauthenticated)),
         (401, error("APIG.0301"), refused(Kind::Unauthenticated)),
@@ -98,6 +99,16 @@ async fn connections_that_break_leave_the_outcome_open() {
     ] {
         let fault = fault_of(reply).await;
         assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Unknown, ""), "{}", fault.message);
+    }
+}
+
+#[tokio::test]
+async fn silence_and_drips_end_in_time_and_leave_the_outcome_open() {
+    for reply in [Reply::Silence, Reply::Drip] {
+        let cloud = Scripted::start([reply]).await;
+        let adapter = adapter_with(&cloud.url(), Access::Keys(credentials(None)), Duration::from_millis(300));
+        let fault = adapter.delete("a").await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Unknown, "{}", fault.message);
     }
 }
 

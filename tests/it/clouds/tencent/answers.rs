@@ -128,8 +128,7 @@ fn what_is_no_answer_is_unreadable() {
         assert_eq!(parse::<Imported>(&answer(body)).err(), Some(Failure::Unreadable), "{body}");
     }
     let refused = r#"{"Response":{"Error":{"Code":"A.B"},"RequestId":"r"}}"#;
-    let wanted =
-        Failure::Refused { code: "A.B".to_owned(), message: String::new(), request_id: "r".to_owned() };
+    let wanted = Failure::Refused { code: "A.B".to_owned(), message: String::new(), request_id: "r".to_owned() };
     assert_eq!(parse::<Imported>(&answer(refused)).err(), Some(wanted));
 }
 

@@ -24,8 +24,7 @@ fn calls() -> Vec<Call> {
     ];
     let key_ids = texts(&["skey-11112222", "skey-4e5ty7i8"]);
     let many = (0..12).map(|number| format!("skey-{number:08}")).collect();
-    let binding =
-        |force_stop| Binding { instance_ids: texts(&["ins-abcdefgh"]), key_ids: key_ids.clone(), force_stop };
+    let binding = |force_stop| Binding { instance_ids: texts(&["ins-abcdefgh"]), key_ids: key_ids.clone(), force_stop };
     let filters = vec![
         Filter::ProjectId(vec![0, -1, 1_000_001]),
         Filter::KeyName(texts(&["a", "b"])),
@@ -122,7 +121,8 @@ fn an_action_in_a_header_does_not_override_a_signed_form() {
     let mut params = legacy("DescribeKeyPairs");
     params.push(("KeyIds.0".to_owned(), "skey-11112222".to_owned()));
     let headers = [("Content-Type", FORM), ("X-TC-Action", "DeleteKeyPairs"), ("X-TC-Version", "2017-03-12")];
-    let call = Call::read(&request("POST", "KeyIds.0=skey-99999999", &headers, urlencoded(&params).as_bytes())).unwrap();
+    let call =
+        Call::read(&request("POST", "KeyIds.0=skey-99999999", &headers, urlencoded(&params).as_bytes())).unwrap();
     let Call::DescribeKeyPairs { wanted, .. } = call else { panic!("{call:?}") };
     assert_eq!(wanted, Wanted::Ids(texts(&["skey-11112222"])), "and the query of a POST is not read");
 }
@@ -152,7 +152,8 @@ fn the_rules_of_names() {
     let import = |name: Value| {
         read("ImportKeyPair", &json!({"KeyName": name, "ProjectId": 0, "PublicKey": "ssh-rsa AAAA"})).err()
     };
-    let modify = |name: Value| read("ModifyKeyPairAttribute", &json!({"KeyId": "skey-11112222", "KeyName": name})).err();
+    let modify =
+        |name: Value| read("ModifyKeyPairAttribute", &json!({"KeyId": "skey-11112222", "KeyName": name})).err();
     let cases = [
         (json!("a".repeat(25)), None),
         (json!("_9Zz"), None),
@@ -233,7 +234,10 @@ fn the_rules_of_describe() {
         (json!({"KeyIds": ["skey-1111222X"]}), Some(Code::InvalidKeyPairIdMalformed)),
         (json!({"KeyIds": ["11112222"]}), Some(Code::InvalidKeyPairIdMalformed)),
         (json!({"KeyIds": "skey-11112222"}), Some(Code::InvalidParameter)),
-        (json!({"KeyIds": ["skey-11112222"], "Filters": [{"Name": "key-name", "Values": ["a"]}]}), Some(Code::InvalidParameter)),
+        (
+            json!({"KeyIds": ["skey-11112222"], "Filters": [{"Name": "key-name", "Values": ["a"]}]}),
+            Some(Code::InvalidParameter),
+        ),
         (filter("key-name", json!(["a", "b", "c", "d", "e"])), None),
         (filter("key-name", json!(["a", "b", "c", "d", "e", "f"])), Some(Code::InvalidFilterValueLimitExceeded)),
         (filter("key-name", json!([])), Some(Code::InvalidFilter)),
@@ -241,7 +245,10 @@ fn the_rules_of_describe() {
         (filter("tag:", json!(["a"])), Some(Code::InvalidFilter)),
         (filter("project-id", json!(["a"])), Some(Code::InvalidFilter)),
         (json!({"Filters": [{"Values": ["a"]}]}), Some(Code::MissingParameter)),
-        (json!({"Filters": vec![json!({"Name": "key-name", "Values": ["a"]}); 11]}), Some(Code::InvalidParameterValueLimitExceeded)),
+        (
+            json!({"Filters": vec![json!({"Name": "key-name", "Values": ["a"]}); 11]}),
+            Some(Code::InvalidParameterValueLimitExceeded),
+        ),
     ];
     for (body, wanted) in cases {
         assert_eq!(describe(body.clone()).err(), wanted, "{body}");
@@ -267,7 +274,10 @@ fn the_rules_of_the_others() {
         let bind = |body: Value| read(action, &body).err();
         let instance = "ins-11112222";
         assert_eq!(bind(json!({"InstanceIds": [instance], "KeyIds": [id], "ForceStop": "True"})), None);
-        assert_eq!(bind(json!({"InstanceIds": [instance], "KeyIds": [id], "ForceStop": 1})), Some(Code::InvalidParameter));
+        assert_eq!(
+            bind(json!({"InstanceIds": [instance], "KeyIds": [id], "ForceStop": 1})),
+            Some(Code::InvalidParameter)
+        );
         assert_eq!(bind(json!({"InstanceIds": [instance]})), Some(Code::MissingParameter));
         assert_eq!(bind(json!({"KeyIds": [id]})), Some(Code::MissingParameter));
         let cases = [
@@ -401,8 +411,12 @@ fn tree() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map("KeyName|ProjectId|PublicKey|KeyIds?|Filters|Name|Values|Tags|Key|0|1", inner, 0..5)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(
+                "KeyName|ProjectId|PublicKey|KeyIds?|Filters|Name|Values|Tags|Key|0|1",
+                inner,
+                0..5
+            )
+            .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
