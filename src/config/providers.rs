@@ -196,7 +196,7 @@ fn endpoint(
     if let (Some(risk), false) = (found.value.risk, allowed) {
         let message = format!(
             "{risk}, and gRPC listens beyond loopback: keys could be read on the way, or callers reach what only this \
-             machine should; use the https endpoint of the cloud, or set allow_insecure_endpoint = true if that is meant"
+             machine should; use the cloud's https endpoint, or set allow_insecure_endpoint = true if that is meant"
         );
         settings.fault(&key, &found.origin, message);
     }

@@ -101,8 +101,8 @@ impl Metrics {
         self.shared_primes_unsearched.inc_by(keys as u64);
     }
 
-    /// The HTTP face answered a request. All three words come from closed lists; `code` is the cloud's own, empty when it
-    /// went well.
+    /// The HTTP face answered a request. All three words come from closed lists; `code` is the cloud's own, empty when
+    /// it went well.
     pub fn face_request(&self, cloud: &'static str, action: &'static str, code: &'static str, took: Duration) {
         self.face.observe([cloud, action, if code.is_empty() { "OK" } else { code }], took);
     }
