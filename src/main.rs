@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Config(config) => told(command::config(&config), Failure::code),
         Command::Keyring(keyring) => told(on_runtime(command::keyring(&keyring, output)), Failure::code),
         Command::Compromised(compromised) => told(app::compromised::compromised(&compromised), Failure::code),
+        Command::Doctor(settings) => told(on_runtime(app::doctor::doctor(&settings, output)), Failure::code),
         Command::Store(store) => told(on_runtime(command::store(&store)), Failure::code),
     }
 }

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::{CONTENT_LENGTH, DATE, HeaderMap};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
+use crate::clock::Millis;
 use crate::error::{Error, Reason, Result};
 use crate::secret::SecretBytes;
 
@@ -55,6 +56,8 @@ pub struct Outbound {
     settings: OutboundSettings,
     slots: Semaphore,
     rates: Mutex<BTreeMap<&'static str, Arc<DefaultDirectRateLimiter>>>,
+    /// The `Date` of the last answer, in milliseconds since 1970, and when it came.
+    told_time: Mutex<Option<(Millis, Instant)>>,
 }
 
 impl Outbound {
@@ -76,7 +79,7 @@ impl Outbound {
         }
         let client = builder.build().map_err(|e| unusable("the HTTPS client", e))?;
         let slots = Semaphore::new(settings.in_flight);
-        Ok(Self { client, settings, slots, rates: Mutex::default() })
+        Ok(Self { client, settings, slots, rates: Mutex::default(), told_time: Mutex::default() })
     }
 
     /// Sends a request and reads the whole answer, at most [`ANSWER_LIMIT`] bytes. Waits for its turn of `action`, and
@@ -101,9 +104,26 @@ impl Outbound {
             Ok(Err(error)) => return Err(Failure::of(&error)),
             Ok(Ok(answer)) => answer,
         };
+        self.note_time(answer.headers());
         match timeout_at(deadline.into(), read(answer)).await {
             Err(_) => Err(Failure::unknown("the answer took too long")),
             Ok(answer) => answer,
+        }
+    }
+
+    /// What time it is over there, by the `Date` of the last answer; `None`: no answer told.
+    pub fn told_time(&self) -> Option<Millis> {
+        let told = *self.told_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let (date, came) = told?;
+        Some(date.saturating_add(i64::try_from(came.elapsed().as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    fn note_time(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let zoned = date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
+        if let Some(date) = zoned {
+            let told = Some((date.as_millisecond(), Instant::now()));
+            *self.told_time.lock().unwrap_or_else(PoisonError::into_inner) = told;
         }
     }
 

@@ -6,8 +6,10 @@
 
 pub mod command;
 pub mod compromised;
+pub mod doctor;
 pub mod failure;
 pub mod operator;
+pub mod providers;
 pub mod serve;
 
 mod face;
@@ -70,6 +72,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
 async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) -> Result<Opened, Failure> {
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let compromised = compromised::table(config)?; // before anything is made
+    let providers = Providers::new(providers::open(config, &clock)?);
     make_data_dir(&config.data_dir)?;
     let keyring = Arc::new(open_keyring(config, &clock, &entropy)?);
     let (store, sled) = open_store(config, &keyring, &entropy, &metrics, readiness).await?;
@@ -87,7 +90,7 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
         clock,
         entropy,
         projects: projects(config),
-        providers: Providers::default(),
+        providers,
         compromised,
         alarm: on_alarm(Arc::clone(&metrics)),
         retention: Duration::from_secs(u64::from(config.deletion.retention_days) * 24 * 3600),

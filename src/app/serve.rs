@@ -20,8 +20,8 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use super::{Failure, Opened, face, operator};
-use crate::clock::{OsEntropy, random};
+use super::{Failure, Opened, face, operator, providers};
+use crate::clock::{OsEntropy, SystemClock, random};
 use crate::config::{ClientAuth, Config, Tls};
 use crate::grpc::calls::{CallLayer, CallLimits, Stop};
 use crate::grpc::key_pairs::KeyPairsFace;
@@ -43,9 +43,10 @@ pub fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// Whether `serve` can do what the configuration wants of files: certificate, key and CA, which only make sense together,
-/// and the table of compromised keys.
+/// the table of compromised keys, and what the providers' clients are made of.
 pub fn check(config: &Config) -> Result<(), Failure> {
     transport(config)?;
+    providers::open(config, &(Arc::new(SystemClock) as _))?;
     super::compromised::table(config).map(drop)
 }
 

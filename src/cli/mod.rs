@@ -31,7 +31,7 @@ pub use client::Connection;
 pub use failure::{EXIT_INTERRUPTED, EXIT_LOCAL, EXIT_REFUSED, EXIT_USAGE, Failure};
 pub use manual::{ManualCommand, write_manual};
 pub use operator_args::{CompromisedCommand, ConfigCommand, KeyringCommand, Serve, Settings, StoreCommand};
-pub use output::{Output, OutputFormat};
+pub use output::{Checkup, Output, OutputFormat};
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
@@ -62,6 +62,8 @@ pub enum Command {
     /// Work on the store
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Look whether settings, disk, and every cloud's clock, credentials and quota are well
+    Doctor(Settings),
     /// Work on the table of compromised keys
     #[command(subcommand)]
     Compromised(CompromisedCommand),

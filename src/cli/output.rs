@@ -32,7 +32,42 @@ pub enum OutputFormat {
 #[derive(Clone, Copy, Debug)]
 pub struct Output(pub OutputFormat);
 
+/// One thing that `doctor` looked at.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkup {
+    /// What.
+    pub what: String,
+    /// Whether it is well.
+    pub is_well: bool,
+    /// In words.
+    pub words: String,
+}
+
+impl Checkup {
+    /// It is well.
+    pub fn well(what: impl Into<String>, words: impl Into<String>) -> Self {
+        Self { what: what.into(), is_well: true, words: words.into() }
+    }
+
+    /// It is not.
+    pub fn ill(what: impl Into<String>, words: impl Into<String>) -> Self {
+        Self { what: what.into(), is_well: false, words: words.into() }
+    }
+}
+
 impl Output {
+    /// Prints what `doctor` found.
+    ///
+    /// Errors: stdout cannot be written.
+    pub fn checkups(self, told: &[Checkup]) -> Result<(), Failure> {
+        self.value(&serde_json::json!({ "checkups": told }), || {
+            let state = |is_well| if is_well { "ok" } else { "NOT WELL" };
+            let row = |checkup: &Checkup| [checkup.what.clone(), state(checkup.is_well).into(), checkup.words.clone()];
+            columns(&["WHAT", "STATE", "WORDS"], told.iter().map(row))
+        })
+    }
+
     /// Prints one key pair: `message` of type `keypairs.v1.TYPE` for programs, a table for people.
     pub(super) fn key_pair(self, kind: &str, message: &impl Message, pair: Option<&KeyPair>) -> Result<(), Failure> {
         self.message(kind, message, || pair.map_or_else(String::new, |pair| lines(&pair_facts(pair))))

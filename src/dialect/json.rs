@@ -83,7 +83,7 @@ fn escape(text: &str) -> Option<(char, usize)> {
     Some((c, 1))
 }
 
-/// `uXXXX`, or two of them for what is outside the first plane.
+/// `u` and four hex digits, or two of these for what is outside the first plane.
 fn code_point(text: &str) -> Option<(char, usize)> {
     let unit = |at: usize| u16::from_str_radix(text.get(at..at + 4)?, 16).ok();
     let first = unit(1)?;

@@ -13,7 +13,7 @@ use super::{
     Capabilities, Changes, Done, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider, Remote,
     RemotePage, Spec,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::dialect::baidu::{self, Call, Code, Keypair};
 use crate::dialect::{Kind, Response};
 use crate::model::{EncryptionChoice, ProviderKind, ProviderName};
@@ -73,6 +73,13 @@ impl Baidu {
         let region = account.region.clone();
         let spec = Spec { name, kind: ProviderKind::Baidu, region, can: capabilities() };
         Self { spec, account, outbound, clock }
+    }
+
+    /// Takes keys of these types only, where any are named.
+    #[must_use]
+    pub fn taking(mut self, types: Option<&[Algorithm]>) -> Self {
+        self.spec.can.take_only(types);
+        self
     }
 
     /// Sends a request; any status but 2xx is a fault.
@@ -151,6 +158,10 @@ impl Baidu {
 impl Provider for Baidu {
     fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    fn cloud_time(&self) -> Option<Millis> {
+        self.outbound.told_time()
     }
 
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault> {

@@ -9,15 +9,16 @@
 
 pub mod account;
 pub mod baidu;
-mod tencent;
+pub mod huawei;
+pub mod tencent;
 
 pub use account::{Account, Endpoint};
-pub use tencent::Tencent;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::clock::Millis;
 use crate::dialect::Kind;
 use crate::model::{EncryptionChoice, Labels, ProviderKind, ProviderName, Wishes};
 use crate::secret::SecretText;
@@ -59,6 +60,18 @@ pub struct Capabilities {
     pub wishes: KnownWishes,
     /// How many pairs an account may hold, as its page says; `None`: it says nothing.
     pub quota: Option<u64>,
+}
+
+impl Capabilities {
+    /// Takes these types and no others, where any are named. A type that the cloud's page does not know is taken in any
+    /// size, the others in those of the page.
+    pub fn take_only(&mut self, types: Option<&[Algorithm]>) {
+        let of_page = |algorithm| self.keys.iter().find(|rule| rule.algorithm == algorithm).cloned();
+        let rule = |algorithm| of_page(algorithm).unwrap_or(KeyRule { algorithm, bits: Vec::new() });
+        if let Some(types) = types {
+            self.keys = types.iter().map(|algorithm| rule(*algorithm)).collect();
+        }
+    }
 }
 
 /// A cloud's grammar of names.
@@ -195,6 +208,9 @@ pub enum FaultKind {
 pub trait Provider: Send + Sync {
     /// What it is and can do.
     fn spec(&self) -> &Spec;
+
+    /// What time it is at the cloud, by its last answer; `None`: no answer told.
+    fn cloud_time(&self) -> Option<Millis>;
 
     /// Has the cloud make a pair (RSA 2048 at all three); its private half comes back here and nowhere else.
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault>;

@@ -1,7 +1,7 @@
 //! Tencent CVM as a provider.
 //!
-//! The cloud has no fingerprints and keeps no private halves; it compares public keys itself, and so does this, by their
-//! bytes. Its refusals come with status 200. It knows no store and no caller.
+//! The cloud has no fingerprints and keeps no private halves; it compares public keys itself, and so does this, by
+//! their bytes. Its refusals come with status 200. It knows no store and no caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::account::{Said, outcome, short, unreadable, unsendable};
+use super::account::{Account, Said, is_id, outcome, outcome_of, public_key, short, unreadable, unsendable};
 use super::{
-    Account, Capabilities, Changes, Done, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider,
-    Remote, RemotePage, Spec,
+    Capabilities, Changes, Done, Fault, FaultKind, Find, KeyRule, KnownWishes, NameRules, New, Provider, Remote,
+    RemotePage, Spec,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::dialect::Kind;
 use crate::dialect::tencent::{
     self, Call, Code, DESCRIPTION, Failure, Filter, Imported, KeyPair, Listed, Made, NAME, Nothing, PAGE, QUOTA, Tag,
@@ -24,7 +24,29 @@ use crate::dialect::tencent::{
 use crate::model::{EncryptionChoice, Labels, ProviderKind, ProviderName};
 use crate::outbound::Outbound;
 use crate::secret::SecretText;
-use crate::sshkey::{Algorithm, KeyRules, PublicKey};
+use crate::sshkey::{Algorithm, PublicKey};
+
+/// What Tencent takes and can do: its pages on key pairs, and the one on SSH keys (213/6092) for the quota. It takes
+/// RSA of any size, as far as its pages say.
+pub fn capabilities() -> Capabilities {
+    Capabilities {
+        name: NameRules {
+            max: NAME,
+            first: tencent::is_name_char,
+            rest: tencent::is_name_char,
+            words: "1 to 25 of A-Z, a-z, 0-9 and '_'",
+        },
+        names_are_unique: true,
+        renames: true,
+        description: Some(DESCRIPTION),
+        describes_when_placing: false,
+        tags: true,
+        keys: vec![KeyRule { algorithm: Algorithm::Rsa, bits: Vec::new() }],
+        escrows: false,
+        wishes: KnownWishes { cloud_project_id: true, owner: false },
+        quota: Some(QUOTA),
+    }
+}
 
 /// One account at Tencent, in one region.
 pub struct Tencent {
@@ -45,29 +67,15 @@ impl Tencent {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (kind, region) = (ProviderKind::Tencent, account.region.clone());
-        let spec = Spec { name, kind, region, can: Self::capabilities() };
+        let spec = Spec { name, kind, region, can: capabilities() };
         Self { spec, account, project_id, outbound, clock }
     }
 
-    /// What the cloud takes and can do.
-    pub fn capabilities() -> Capabilities {
-        Capabilities {
-            name: NameRules {
-                max: NAME,
-                first: tencent::is_name_char,
-                rest: tencent::is_name_char,
-                words: "1 to 25 of A-Z, a-z, 0-9 and '_'",
-            },
-            names_are_unique: true,
-            renames: true,
-            description: Some(DESCRIPTION),
-            describes_when_placing: false,
-            tags: true,
-            keys: vec![KeyRule { algorithm: Algorithm::Rsa, bits: Vec::new() }],
-            escrows: false,
-            wishes: KnownWishes { cloud_project_id: true, owner: false },
-            quota: Some(QUOTA),
-        }
+    /// Takes keys of these types only, where any are named.
+    #[must_use]
+    pub fn taking(mut self, types: Option<&[Algorithm]>) -> Self {
+        self.spec.can.take_only(types);
+        self
     }
 
     async fn send<T: DeserializeOwned>(&self, call: &Call) -> Result<Done<T>, Fault> {
@@ -80,7 +88,7 @@ impl Tencent {
                 Ok(Done { value, request_id: short(&request_id) })
             }
             Err(Failure::Refused { code, message, request_id }) => {
-                let kind = outcome(Code::meaning(&code).unwrap_or(Kind::Internal));
+                let kind = Code::meaning(&code).map_or_else(|| outcome_of(answer.status()), outcome);
                 // The cloud counts requests by the second, and says no more than that there were too many.
                 let retry_after = (kind == FaultKind::Unavailable).then_some(Duration::from_secs(1));
                 let said = Said { code: &code, message: &message, request_id: &request_id, retry_after };
@@ -97,15 +105,20 @@ impl Tencent {
     async fn some(&self, wanted: &Wanted, offset: u64) -> Result<Done<RemotePage>, Fault> {
         let call = Call::DescribeKeyPairs { wanted: wanted.clone(), offset, limit: PAGE };
         let Done { value: Listed { total_count, key_pair_set }, request_id } = self.send(&call).await?;
-        let (total, seen) = (u64::try_from(total_count).ok(), offset.saturating_add(key_pair_set.len() as u64));
-        let is_last = key_pair_set.is_empty() || total.is_none_or(|total| seen >= total);
+        let count = key_pair_set.len() as u64;
+        let seen = offset.saturating_add(count);
+        // No number, or none at all beside pairs: then a page that is not full is the last.
+        let total = u64::try_from(total_count).ok().filter(|total| *total > 0 || count == 0);
+        let is_last = count == 0 || total.map_or(count < PAGE, |total| seen >= total);
         let next = (!is_last).then(|| seen.to_string());
-        let items = key_pair_set.into_iter().map(remote).collect();
-        Ok(Done { value: RemotePage { items, next, total }, request_id })
+        match key_pair_set.into_iter().map(remote).collect() {
+            Some(items) => Ok(Done { value: RemotePage { items, next, total }, request_id }),
+            None => Err(incomplete(request_id, "the cloud's list holds a pair without an id")),
+        }
     }
 
     /// All pages. A pair that moves to another page meanwhile can come twice: it is kept once.
-    async fn all(&self, wanted: &Wanted, fits: impl Fn(&Remote) -> bool) -> Result<Done<Vec<Remote>>, Fault> {
+    async fn all(&self, wanted: &Wanted, fits: impl Fn(&Remote) -> bool + Send) -> Result<Done<Vec<Remote>>, Fault> {
         let (mut found, mut offset): (Vec<Remote>, u64) = (Vec::new(), 0);
         for _ in 0..PAGES {
             let Done { value: page, request_id } = self.some(wanted, offset).await?;
@@ -119,7 +132,7 @@ impl Tencent {
                 Some(next) => offset = next,
             }
         }
-        Err(Fault::new(FaultKind::Unknown, "the list of key pairs does not end"))
+        Err(Fault::new(FaultKind::Unknown, "the cloud's list of pairs does not come to an end"))
     }
 }
 
@@ -129,17 +142,18 @@ impl Provider for Tencent {
         &self.spec
     }
 
+    fn cloud_time(&self) -> Option<Millis> {
+        self.outbound.told_time()
+    }
+
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault> {
         let (key_name, project_id, tags) = (new.name.clone(), self.project_id(new), tags(&new.labels));
         let Done { value: Made { mut key_pair }, request_id } =
             self.send(&Call::CreateKeyPair { key_name, project_id, tags }).await?;
         let private = key_pair.private_key.take().filter(|private| !private.is_empty());
-        let pair = remote(key_pair);
-        match private {
-            Some(private) if pair.public.is_some() && !pair.id.is_empty() => {
-                Ok(Done { value: (pair, private), request_id })
-            }
-            _ => Err(incomplete(request_id, "the answer holds no whole key pair, though the cloud made one")),
+        match (remote(key_pair).filter(|pair| pair.public.is_some()), private) {
+            (Some(pair), Some(private)) => Ok(Done { value: (pair, private), request_id }),
+            _ => Err(incomplete(request_id, "the cloud made a pair and did not give all of it")),
         }
     }
 
@@ -147,8 +161,8 @@ impl Provider for Tencent {
         let (key_name, project_id, tags) = (new.name.clone(), self.project_id(new), tags(&new.labels));
         let call = Call::ImportKeyPair { key_name, project_id, public_key: key.line(""), tags };
         let Done { value: Imported { key_id: id }, request_id } = self.send(&call).await?;
-        if id.is_empty() {
-            return Err(incomplete(request_id, "the answer names no id, though the cloud took the key"));
+        if !is_id(&id) {
+            return Err(incomplete(request_id, "the cloud took the key and did not give its id"));
         }
         let pair = Remote {
             id,
@@ -182,6 +196,7 @@ impl Provider for Tencent {
                 self.all(&filter, |pair| pair.name == name).await
             }
             Find::Key(key) => self.all(&Wanted::All, |pair| pair.public.as_ref() == Some(key)).await,
+            Find::Id(id) if !is_id(id) => Ok(Done { value: Vec::new(), request_id: String::new() }),
             Find::Id(id) => match self.all(&Wanted::Ids(vec![id.to_owned()]), |pair| pair.id == id).await {
                 // What has not the form of an id is no pair's either.
                 Err(fault) if is_absent(&fault) || fault.code == Code::InvalidKeyPairIdMalformed.as_str() => {
@@ -218,16 +233,17 @@ fn tags(labels: &Labels) -> Vec<Tag> {
     labels.as_map().iter().map(tag).collect()
 }
 
-fn remote(pair: KeyPair) -> Remote {
-    Remote {
-        public: PublicKey::parse(&pair.public_key, ANY).ok().map(|(key, _)| key),
+/// The pair; `None` when it has no id that could be used.
+fn remote(pair: KeyPair) -> Option<Remote> {
+    Some(Remote {
+        public: public_key(&pair.public_key),
         fingerprint: String::new(),
         instance_count: u32::try_from(pair.associated_instance_ids.len()).ok(),
         is_escrowed: false,
-        id: pair.key_id,
+        id: Some(pair.key_id).filter(|id| is_id(id))?,
         name: pair.key_name,
         description: pair.description,
-    }
+    })
 }
 
 /// There is no such pair, and the cloud says so in its own words.
@@ -254,7 +270,5 @@ fn nothing(done: Done<Nothing>) -> Done<()> {
     Done { value: (), request_id: done.request_id }
 }
 
-/// What may lie at the cloud: everything that some project of ours takes.
-const ANY: KeyRules = KeyRules { min_rsa_bits: 2048, min_rsa_exponent: 3, dsa: true };
 /// The most pages that are read: far more than any account has, so that a list without an end ends.
 const PAGES: usize = 100;

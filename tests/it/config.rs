@@ -9,6 +9,7 @@ use keypairs::model::{EncryptionMode, ProjectId};
 use keypairs::telemetry::LogFormat;
 use tempfile::TempDir;
 
+mod adapters;
 mod cloud_faults;
 mod clouds;
 

@@ -65,4 +65,4 @@ def public_of(pem):
     data = pem.encode()
     load = serialization.load_ssh_private_key if b"OPENSSH" in data else serialization.load_pem_private_key
     private = load(data, password=None)
-    return private.public_key().public_bytes(*OPENSSH).decode(), private.key_size
+    return private.public_key().public_bytes(*OPENSSH).decode(), getattr(private, "key_size", 256)

@@ -76,16 +76,12 @@ impl Call {
     fn target(&self) -> (Method, String) {
         let one = |id: &str, action: &str| format!("{COLLECTION}/{}{action}", encode(id, false));
         match self {
-            Self::Create(new) => {
-                (Method::POST, [COLLECTION, &query("", &[("clientToken", &new.client_token)])].concat())
-            }
-            Self::Import(new, _) => {
-                (Method::PUT, [COLLECTION, &query("import", &[("clientToken", &new.client_token)])].concat())
-            }
+            Self::Create(new) => (Method::POST, all("", &[("clientToken", &new.client_token)])),
+            Self::Import(new, _) => (Method::PUT, all("import", &[("clientToken", &new.client_token)])),
             Self::List { marker, max_keys, name } => {
                 let max_keys = max_keys.map(|max| max.to_string());
                 let parameters = [("marker", marker), ("maxKeys", &max_keys), ("name", name)];
-                (Method::GET, [COLLECTION, &query("", &parameters)].concat())
+                (Method::GET, all("", &parameters))
             }
             Self::Get(id) => (Method::GET, one(id, "")),
             Self::Attach(id, _) => (Method::PUT, one(id, "?attach")),
@@ -118,24 +114,30 @@ impl Call {
         let id = path(request.uri().path())?;
         let query = decode_form(request.uri().query().unwrap_or_default());
         let action = action(&query)?;
+        match id {
+            None => Self::read_about_all(request, action, &query),
+            Some(id) => Self::read_about_one(request, action, id),
+        }
+    }
+
+    fn read_about_all(request: &Request, action: Option<&str>, query: &[(String, String)]) -> Result<Self, Code> {
         let parameter = |name: &str| query.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.clone());
-        let Some(id) = id else {
-            return match (request.method().as_str(), action) {
-                ("GET", None) => {
-                    let max_keys = parameter("maxKeys").map(|text| max_keys(&text)).transpose()?;
-                    Ok(Self::List { marker: parameter("marker"), max_keys, name: parameter("name") })
-                }
-                ("POST", None | Some("create")) => {
-                    Ok(Self::Create(Body::read(request)?.new(parameter("clientToken"))?))
-                }
-                ("POST" | "PUT", Some("import")) => {
-                    let mut body = Body::read(request)?;
-                    let key = body.public_key.take().ok_or(Code::PublicKeyFormatInvalid)?;
-                    Ok(Self::Import(body.new(parameter("clientToken"))?, key))
-                }
-                _ => Err(Code::InvalidUri),
-            };
-        };
+        match (request.method().as_str(), action) {
+            ("GET", None) => {
+                let max_keys = parameter("maxKeys").map(|text| max_keys(&text)).transpose()?;
+                Ok(Self::List { marker: parameter("marker"), max_keys, name: parameter("name") })
+            }
+            ("POST", None | Some("create")) => Ok(Self::Create(Body::read(request)?.made(parameter("clientToken"))?)),
+            ("POST" | "PUT", Some("import")) => {
+                let mut body = Body::read(request)?;
+                let key = body.public_key.take().ok_or(Code::PublicKeyFormatInvalid)?;
+                Ok(Self::Import(body.made(parameter("clientToken"))?, key))
+            }
+            _ => Err(Code::InvalidUri),
+        }
+    }
+
+    fn read_about_one(request: &Request, action: Option<&str>, id: String) -> Result<Self, Code> {
         match (request.method().as_str(), action) {
             ("GET", None) => Ok(Self::Get(id)),
             ("DELETE", None | Some("delete")) if request.body().expose().is_empty() => Ok(Self::Delete(id)),
@@ -156,12 +158,12 @@ impl Call {
     }
 }
 
-/// `?ACTION&NAME=VALUE`, or nothing at all.
-fn query(action: &str, parameters: &[(&str, &Option<String>)]) -> String {
+/// The collection with `?ACTION&NAME=VALUE`, or without.
+fn all(action: &str, parameters: &[(&str, &Option<String>)]) -> String {
     let told =
         parameters.iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(value.as_deref()?, false))));
     let parts: Vec<String> = (!action.is_empty()).then(|| action.to_owned()).into_iter().chain(told).collect();
-    if parts.is_empty() { String::new() } else { ["?", &parts.join("&")].concat() }
+    if parts.is_empty() { COLLECTION.to_owned() } else { [COLLECTION, "?", &parts.join("&")].concat() }
 }
 
 /// The id of a path, or none when it is the collection's.
@@ -240,7 +242,8 @@ impl Body {
         if self.keypair_id.as_ref().is_some_and(|told| told != id) { Err(Code::InappropriateJson) } else { Ok(self) }
     }
 
-    fn new(self, client_token: Option<String>) -> Result<New, Code> {
+    /// What a pair is to be made with.
+    fn made(self, client_token: Option<String>) -> Result<New, Code> {
         let name = self.name.ok_or(Code::KeypairNameInvalid)?;
         Ok(New { name, description: self.description.unwrap_or_default(), client_token })
     }

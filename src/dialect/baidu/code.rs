@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use crate::dialect::Kind;
+use crate::dialect::{Kind, Refusal};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident $text:literal $status:literal $kind:ident $message:literal,)*) => {
@@ -135,6 +135,15 @@ impl Code {
             Kind::Malformed => Self::InvalidHttpRequest,
             Kind::Unsupported => Self::InvalidUri,
             Kind::Internal | Kind::NoPrivateKey | Kind::EncryptionFailed => Self::InternalError,
+        }
+    }
+    /// How Baidu says that a signature was not accepted.
+    pub const fn of_refusal(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Missing | Refusal::Malformed(_) | Refusal::Unsupported(_) => Self::InvalidHttpAuthHeader,
+            Refusal::Expired { .. } => Self::RequestExpired,
+            Refusal::Mismatch { .. } => Self::SignatureDoesNotMatch,
+            Refusal::Digest => Self::InvalidHttpRequest,
         }
     }
 }

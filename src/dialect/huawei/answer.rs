@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Millis;
-use crate::dialect::json::read_secret;
+use crate::dialect::json::{read, read_secret};
 use crate::dialect::{Response, header};
 use crate::secret::SecretText;
 
@@ -205,15 +205,27 @@ pub fn parse<'a, T: Deserialize<'a>>(answer: &'a Response) -> Result<T, Failure>
     if !answer.status().is_success() {
         return Err(refused(answer));
     }
-    serde_json::from_slice(answer.body().expose()).map_err(|_| Failure::Unreadable)
+    read(answer.body().expose()).map_err(|_| Failure::Unreadable)
 }
 
-/// Reads the answer to an operation that answers nothing, or nothing that matters.
+/// Reads the answer to an operation that answers nothing, or nothing that matters. An error counts under any status.
 pub fn done(answer: &Response) -> Result<(), Failure> {
-    match answer.body().expose() {
-        b"" if answer.status().is_success() => Ok(()),
-        _ => parse::<IgnoredAny>(answer).map(drop),
+    if answer.body().expose().is_empty() && answer.status().is_success() {
+        return Ok(());
     }
+    match parse::<Head>(answer)? {
+        Head { error_code: None, camel_error_code: None } => Ok(()),
+        _ => Err(refused(answer)),
+    }
+}
+
+/// What there may be in any answer. The rest is passed over without a copy: it may be a private half.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    error_code: Option<IgnoredAny>,
+    #[serde(default, rename = "errorCode")]
+    camel_error_code: Option<IgnoredAny>,
 }
 
 /// The cloud's id of the request; empty if it told none.
@@ -223,7 +235,7 @@ pub fn request_id(answer: &Response) -> &str {
 
 /// The SDKs look for a code and words under three pairs of names, in the answer and in each object in it.
 fn refused(answer: &Response) -> Failure {
-    let Ok(body) = serde_json::from_slice::<Map<String, Value>>(answer.body().expose()) else {
+    let Ok(body) = read::<Map<String, Value>>(answer.body().expose()) else {
         return Failure::Unreadable;
     };
     let outer = told(&body);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::action::Action;
 use super::body::{Around, Association, AssociationsWritten, KeypairWritten, NewKeypair, PrivateHalf, Server};
-use super::check::{AssociationRead, AssociationsRead, KeypairRead, name, read, required};
+use super::check::{AssociationRead, AssociationsRead, KeypairRead, name, read, read_list, required};
 use super::code::{Code, Flaw};
 use super::{BATCH, DESCRIPTION};
 use crate::dialect::json::to_bytes;
@@ -145,12 +145,12 @@ fn routed(method: &Method, path: &[&str], query: &[(String, String)], request: &
             Operation::ExportPrivate(name("keypair.name", keypair(request)?.name)?)
         }
         ("POST", ["keypairs", "private-key", "batch-export"]) => {
-            Operation::BatchExport(batch("", read(request)?, |field, read: Around<KeypairRead>| {
+            Operation::BatchExport(batch("", read_list(request)?, |field, read: Around<KeypairRead>| {
                 name(&format!("{field}keypair.name"), read.keypair.name)
             })?)
         }
         ("POST", ["keypairs", "batch-import"]) => {
-            Operation::BatchImport(batch("", read(request)?, |field, read: Around<KeypairRead>| {
+            Operation::BatchImport(batch("", read_list(request)?, |field, read: Around<KeypairRead>| {
                 NewKeypair::of(&format!("{field}keypair"), read.keypair)
             })?)
         }

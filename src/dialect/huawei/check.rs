@@ -7,7 +7,7 @@ use super::body::{Association, Auth, AuthKind, NewKeypair, PrivateHalf, Protecti
 use super::code::Flaw;
 use super::{NAME, is_name_char};
 use crate::dialect::Request;
-use crate::dialect::json::read_secret;
+use crate::dialect::json::{self, read_secret};
 use crate::error::Violation;
 use crate::model::{EncryptionChoice, KeyChoice, Scope, UserId};
 use crate::secret::SecretText;
@@ -73,10 +73,18 @@ struct AuthRead {
     key: Option<SecretText>,
 }
 
-/// The body of a request.
+/// The body of a request that is an object.
 pub(super) fn read<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, Flaw> {
-    let unfit = |_| Flaw::parameter("the body", "is not JSON, or not what this operation takes");
-    serde_json::from_slice(request.body().expose()).map_err(unfit)
+    json::read(request.body().expose()).map_err(|_| unreadable())
+}
+
+/// The body of a request that is a list.
+pub(super) fn read_list<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<Vec<T>, Flaw> {
+    serde_json::from_slice(request.body().expose()).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Flaw {
+    Flaw::parameter("the body", "is not JSON, or not what this operation takes")
 }
 
 /// What must be there.

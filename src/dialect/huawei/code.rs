@@ -117,6 +117,14 @@ impl Code {
             None => code.as_str() == text,
         })
     }
+
+    /// What it means together with the words beside it: only they tell a clock that is wrong from a key that is.
+    pub fn meaning(self, words: &str) -> Kind {
+        match self {
+            Self::SignatureRefused if words.contains("signature expired") => Kind::Expired,
+            code => code.kind(),
+        }
+    }
 }
 
 impl fmt::Display for Code {

@@ -16,6 +16,9 @@ use crate::secret::{SecretBytes, SecretText};
 /// Sets `X-Sdk-Date`, `X-Security-Token` where there is one, and `Authorization`, which covers every header that stands
 /// now: `Host` must. Refused when it does not, or when a credential holds what no header can.
 pub fn sign(request: &mut Request, credentials: &Credentials, now: Millis) -> Result<(), Refusal> {
+    if !request.headers().contains_key(HOST) {
+        return Err(Refusal::Malformed("Host is missing"));
+    }
     let date = basic_date(now).ok_or(Refusal::Malformed("the time is none that a calendar has"))?;
     request.headers_mut().insert(DATE, sensitive(&date)?);
     if let Some(token) = &credentials.security_token {

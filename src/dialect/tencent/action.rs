@@ -73,7 +73,8 @@ impl Action {
     /// How this action tells what is wrong: the closest of the codes that it answers.
     pub fn code(self, kind: Kind) -> Code {
         let close = closest(kind);
-        // What no code of this action names is a value that does not fit, such as a long name for ModifyKeyPairAttribute.
+        // What no code of this action names is a value that does not fit, such as a long name for
+        // ModifyKeyPairAttribute.
         if self.answers(close) { close } else { Code::InvalidParameterValue }
     }
 }

@@ -126,8 +126,8 @@ impl Call {
         }
     }
 
-    /// The request to `/`, with every header of the official SDK but `Host` and those that [`super::sign`] sets. `None`
-    /// when the region holds what no header can; an empty one is left out, as the SDK does.
+    /// The request to `/`, without `Host` and what [`super::sign`] sets. `None` when the region holds what no header
+    /// can; an empty one is left out, as the SDK does.
     pub fn request(&self, region: &str) -> Option<Request> {
         let mut headers = HeaderMap::new();
         let mut set = |name, value| drop(headers.insert(HeaderName::from_static(name), value));

@@ -1,7 +1,8 @@
 //! The error codes of key pairs and those of every action, with their words, and what they mean.
 //!
-//! Sources: the page of ImportKeyPair, and for the other actions the comments of the SDK for Go (cvm/v20170312), the list of
-//! common codes, and the codes' comments in the SDK for Python. Errors come with HTTP status 200 like everything else.
+//! Sources: the page of ImportKeyPair, and for the other actions the comments of the SDK for Go (cvm/v20170312), the
+//! list of common codes, and the codes' comments in the SDK for Python. Errors come with HTTP status 200 like
+//! everything else.
 
 use std::fmt;
 

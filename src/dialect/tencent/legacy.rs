@@ -1,8 +1,8 @@
 //! The signatures before TC3, HmacSHA256 and HmacSHA1: verified, never sent.
 //!
-//! All parameters, the credentials' too, come flattened in the query of a GET or the form of a POST, and a MAC over them is
-//! one of them. The scheme joins them unescaped, so `a=1&b=2` says the same whether it is two parameters or one whose value
-//! holds an `&`: whoever may read and change a request on its way could cut it anew. What keeps it is TLS.
+//! All parameters, the credentials' too, come flattened in the query of a GET or the form of a POST, and a MAC over
+//! them is one of them. The scheme joins them unescaped, so `a=1&b=2` says the same whether it is two parameters or one
+//! whose value holds an `&`: whoever may read and change a request on its way could cut it anew. What keeps it is TLS.
 
 use std::collections::BTreeMap;
 

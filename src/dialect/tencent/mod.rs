@@ -1,9 +1,9 @@
 //! Tencent CVM, version 2017-03-12: the key-pair actions, the signature TC3-HMAC-SHA256 and the two before it.
 //!
-//! `sign.rs` signs and verifies, `legacy.rs` only verifies; `params.rs` reads parameters from JSON and from forms, `call.rs`
-//! the actions from them, by the rules of `check.rs`; `answer.rs` is what comes back; `code.rs` and `action.rs` say what
-//! can go wrong and in which action. What is read was checked: a [`Call`] keeps every rule that the cloud's page states.
-//! It does not know which pairs, projects or instances exist.
+//! `sign.rs` signs and verifies, `legacy.rs` only verifies; `params.rs` reads parameters from JSON and from forms,
+//! `call.rs` the actions from them, by the rules of `check.rs`; `answer.rs` is what comes back; `code.rs` and
+//! `action.rs` say what can go wrong and in which action. What is read was checked: a [`Call`] keeps every rule that
+//! the cloud's page states. It does not know which pairs, projects or instances exist.
 
 mod action;
 mod answer;

@@ -1,8 +1,8 @@
 //! TC3-HMAC-SHA256: signs as the official SDKs do, and verifies what they send.
 //!
 //! What is signed is the method, the raw query of a GET, the body and the headers that the signature names, which are
-//! `content-type` and `host` when an SDK or this service signs. Action, version, region and token are not among them: what
-//! keeps them is TLS. Truth: the SDK for Python 3.1.195, whose own signatures are the vectors of the tests.
+//! `content-type` and `host` when an SDK or this service signs. Action, version, region and token are not among them:
+//! what keeps them is TLS. Truth: the SDK for Python 3.1.195, whose own signatures are the vectors of the tests.
 
 use http::Method;
 use http::header::{AUTHORIZATION, HOST, HeaderValue};
@@ -14,8 +14,8 @@ use crate::clock::Millis;
 use crate::dialect::{Credentials, Refusal, Request, header, hex};
 use crate::secret::{SecretBytes, SecretText};
 
-/// Sets `X-TC-Timestamp`, `X-TC-Token` where there is a token, and `Authorization`. Everything else must stand, `Host` and
-/// `Content-Type` above all. Refused when one of them is not there, or a credential holds what no header can.
+/// Sets `X-TC-Timestamp`, `X-TC-Token` where there is a token, and `Authorization`. Everything else must stand, `Host`
+/// and `Content-Type` above all. Refused when one of them is not there, or a credential holds what no header can.
 pub fn sign(request: &mut Request, credentials: &Credentials, now: Millis) -> Result<(), Refusal> {
     let timestamp = now.div_euclid(1000);
     let steps = Steps::of(request, SIGNED, timestamp)?;

@@ -5,5 +5,6 @@ pub mod scripted;
 
 mod account;
 mod baidu;
+mod huawei;
 mod json;
 mod tencent;

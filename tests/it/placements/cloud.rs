@@ -202,6 +202,10 @@ impl Provider for Cloud {
         &self.spec
     }
 
+    fn cloud_time(&self) -> Option<i64> {
+        None
+    }
+
     async fn create(&self, new: &New) -> Result<Done<(Remote, SecretText)>, Fault> {
         let (spec, new) = (self.spec.clone(), new.clone());
         let text = std::fs::read_to_string("tests/vectors/keys/keygen-pem-rsa").unwrap();

@@ -113,6 +113,14 @@ async fn a_public_half_is_placed() {
 }
 
 #[tokio::test]
+async fn what_is_sent_has_no_comment_and_no_empty_description() {
+    let [key, ..] = keys();
+    let (cloud, baidu) = scripted([one(&model("k-1", "a", &key))]).await;
+    baidu.import_public(&new("a", ""), &key).await.unwrap();
+    assert_eq!(cloud.seen()[0].json(), json!({ "name": "a", "publicKey": key.line("") }));
+}
+
+#[tokio::test]
 async fn the_private_half_of_a_pair_made_there_comes_back() {
     let [key, ..] = keys();
     let private = "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\n";

@@ -182,11 +182,8 @@ fn what_is_no_operation_gets_the_code_that_says_so() {
         assert_eq!(read(method, target, body), Err(code), "{method} {target} {body}");
     }
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    assert_eq!(
-        read("POST", "/v2/keypair", &format!(r#"{{"name":"a","x":{deep}}}"#)).is_ok(),
-        true,
-        "skipped, not descended"
-    );
+    let aside = read("POST", "/v2/keypair", &format!(r#"{{"name":"a","x":{deep}}}"#));
+    assert!(aside.is_ok(), "what is not known is passed over, however deep");
     assert!(read("POST", "/v2/keypair", &format!(r#"{{"name":{deep}}}"#)).is_err());
     assert_eq!(Call::read(&request("POST", "/v2/keypair", b"{\"name\":\"\xff\"}")).err(), Some(Code::MalformedJson));
 }

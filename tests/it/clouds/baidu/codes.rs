@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use keypairs::dialect::Kind;
 use keypairs::dialect::baidu::Code;
+use keypairs::dialect::{Kind, Refusal};
 
 /// Code, status, words. The first five stand on the pages on creating and importing a pair, the next six on the pages on
 /// binding, deleting and renaming one, the rest on BCC's page "Error response".
@@ -121,5 +121,21 @@ fn what_we_mean_comes_back_as_the_same() {
     assert_eq!(exact.len() + also.len(), Code::ALL.len(), "every code is in one of the two tables");
     for (code, kind) in also {
         assert_eq!(code.kind(), kind, "{code:?}");
+    }
+}
+
+#[test]
+fn a_signature_that_is_not_accepted_has_a_code() {
+    let mismatch = Refusal::Mismatch { canonical: String::new(), hint: "" };
+    let cases = [
+        (Refusal::Missing, Code::InvalidHttpAuthHeader),
+        (Refusal::Malformed(""), Code::InvalidHttpAuthHeader),
+        (Refusal::Unsupported(""), Code::InvalidHttpAuthHeader),
+        (Refusal::Expired { ahead: -1 }, Code::RequestExpired),
+        (mismatch, Code::SignatureDoesNotMatch),
+        (Refusal::Digest, Code::InvalidHttpRequest),
+    ];
+    for (refusal, code) in cases {
+        assert_eq!(Code::of_refusal(&refusal), code, "{refusal:?}");
     }
 }

@@ -8,7 +8,8 @@ use keypairs::clock::ManualClock;
 use keypairs::dialect::tencent::{Call, Claim, Filter, Tag, Wanted};
 use keypairs::dialect::{Credentials, Kind};
 use keypairs::model::{EncryptionChoice, Labels, ProviderKind, ProviderName, Wishes};
-use keypairs::provider::{Account, Changes, Endpoint, Fault, FaultKind, Find, New, Provider, Tencent};
+use keypairs::provider::tencent::Tencent;
+use keypairs::provider::{Account, Changes, Endpoint, Fault, FaultKind, Find, New, Provider};
 use keypairs::secret::SecretText;
 use keypairs::sshkey::PublicKey;
 use serde_json::{Value, json};
@@ -79,7 +80,8 @@ fn key() -> PublicKey {
 /// A pair of the cloud, with a comment of the cloud's choice.
 fn pair(number: usize, name: &str, key: &str) -> Value {
     json!({"KeyId": format!("skey-{number:08}"), "KeyName": name, "ProjectId": 0, "Description": "d", "PublicKey": key,
-        "PrivateKey": null, "AssociatedInstanceIds": ["ins-1", "ins-2"], "CreatedTime": "2024-01-04T03:11:11Z", "Tags": []})
+        "PrivateKey": null, "AssociatedInstanceIds": ["ins-1", "ins-2"], "CreatedTime": "2024-01-04T03:11:11Z",
+        "Tags": []})
 }
 
 /// 250 pairs in pages of a hundred; the last one has our key and our name.
@@ -148,9 +150,14 @@ async fn half_an_answer_is_an_unknown_outcome() {
     };
     for made in [json!({"KeyPair": pair(1, "operation_key", &RSA)}), json!({"KeyPair": broken_key}), json!({})] {
         let (_cloud, adapter) = stage([answer(&made)]).await;
-        assert_eq!(adapter.create(&new()).await.err().unwrap().kind, FaultKind::Unknown, "{made}");
+        let fault = adapter.create(&new()).await.err().unwrap();
+        assert_eq!(
+            (fault.kind, made["KeyPair"].is_null()),
+            (FaultKind::Unknown, fault.request_id.is_empty()),
+            "{made}"
+        );
     }
-    for imported in [json!({}), json!({"KeyId": ""}), json!({"KeyId": null})] {
+    for imported in [json!({}), json!({"KeyId": ""}), json!({"KeyId": null}), json!({"KeyId": "../x"})] {
         let (_cloud, adapter) = stage([answer(&imported)]).await;
         assert_eq!(adapter.import_public(&new(), &key()).await.unwrap_err().kind, FaultKind::Unknown, "{imported}");
     }
@@ -200,6 +207,18 @@ async fn a_list_that_lies_ends() {
     assert_eq!(offsets(&cloud.seen()), [(0, 100), (2, 100)]);
 }
 
+/// A list that does not say how many there are.
+#[tokio::test]
+async fn a_full_page_without_a_total_is_not_the_last() {
+    let page = |from: usize, count: usize| {
+        let set: Vec<_> = (from..from + count).map(|number| pair(number, "a", &RSA)).collect();
+        answer(&json!({"TotalCount": null, "KeyPairSet": set}))
+    };
+    let (cloud, adapter) = stage([page(0, 100), page(100, 3)]).await;
+    assert_eq!(adapter.find(Find::Name("a")).await.unwrap().value.len(), 103);
+    assert_eq!(offsets(&cloud.seen()), [(0, 100), (100, 100)]);
+}
+
 /// Nothing says that the cloud's filter is exact.
 #[tokio::test]
 async fn a_name_is_found_exactly() {
@@ -218,6 +237,10 @@ async fn an_id_is_found_or_there_is_none() {
     assert_eq!(adapter.find(Find::Id("skey-00000001")).await.unwrap().value.len(), 1);
     let Call::DescribeKeyPairs { wanted, .. } = only(cloud) else { panic!() };
     assert_eq!(wanted, Wanted::Ids(vec!["skey-00000001".to_owned()]));
+
+    let (cloud, adapter) = stage([]).await;
+    assert_eq!(adapter.find(Find::Id("no/id")).await.unwrap().value, Vec::new());
+    assert!(cloud.seen().is_empty());
 
     let none = answer(&json!({"TotalCount": 0, "KeyPairSet": []}));
     for reply in [none, refusal("InvalidKeyPairId.NotFound"), refusal("InvalidKeyPairId.Malformed")] {
@@ -290,7 +313,8 @@ async fn too_many_requests_are_for_a_second_later() {
     }
 }
 
-/// What is known after bad weather: nothing is "failed" that may have been done, and nothing "unknown" that was not sent.
+/// What is known after bad weather: nothing is "failed" that may have been done, and nothing "unknown" that was not
+/// sent.
 #[tokio::test]
 async fn bad_weather() {
     let truncated = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Response\":".to_vec();
@@ -321,9 +345,11 @@ async fn bad_weather() {
     let refused: Fault = adapter(&nobody().await, PATIENT).import_public(&new(), &key()).await.unwrap_err();
     assert_eq!(refused.kind, FaultKind::Unavailable, "{}", refused.message);
 
-    let cloud = Scripted::start([Reply::Silence]).await;
-    let impatient = adapter(&cloud.url(), Duration::from_millis(200));
-    assert_eq!(impatient.import_public(&new(), &key()).await.unwrap_err().kind, FaultKind::Unknown);
+    for slow in [Reply::Silence, Reply::Drip] {
+        let cloud = Scripted::start([slow]).await;
+        let impatient = adapter(&cloud.url(), Duration::from_millis(200));
+        assert_eq!(impatient.import_public(&new(), &key()).await.unwrap_err().kind, FaultKind::Unknown);
+    }
 }
 
 #[tokio::test]
