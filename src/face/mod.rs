@@ -1,7 +1,8 @@
 //! The HTTP face: the clouds' own key-pair APIs, so that their SDKs work unchanged.
 //!
 //! Here is what all of them need: the listener (`listen.rs`), which cloud a request is for (`route.rs`), its body
-//! (`body.rs`), who may call (`account.rs`), and what an operator is told of a refused signature (`refusal.rs`). What a
+//! (`body.rs`), who may call (`account.rs`), what an operator is told of a refused signature (`refusal.rs`), an account's
+//! pairs (`pairs.rs`) and how many it may have (`room.rs`), and the service's refusals (`fault.rs`). What a
 //! request means and how it is answered is each cloud's own file, a [`Cloud`]. Promise: a request reaches it as it came
 //! over the wire, every request is answered in bounded time and memory, in the style of the cloud that it resembles, and
 //! a panic is one answer's, not the process's. It knows no store and no configuration.
@@ -10,8 +11,11 @@
 
 mod account;
 mod body;
+mod fault;
 mod listen;
+mod pairs;
 mod refusal;
+mod room;
 mod route;
 mod tencent;
 
@@ -36,6 +40,7 @@ use crate::service::Service;
 use crate::service::call::{Call, CallId};
 
 pub use account::{Account, Rate};
+pub use fault::kind_of;
 pub use listen::serve;
 pub use refusal::log_refusal;
 pub use route::cloud_of;
@@ -117,6 +122,7 @@ impl Limits {
 /// The face, for all connections.
 pub struct Face {
     parts: Parts,
+    rooms: room::Rooms,
     next: AtomicU64,
     large: Semaphore,
 }
@@ -124,7 +130,8 @@ pub struct Face {
 impl Face {
     /// Puts a face together.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, next: AtomicU64::new(1), large: Semaphore::new(LARGE_BODIES) })
+        let rooms = room::Rooms::of(&parts.accounts);
+        Arc::new(Self { parts, rooms, next: AtomicU64::new(1), large: Semaphore::new(LARGE_BODIES) })
     }
 
     /// The use cases.
