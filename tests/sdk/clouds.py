@@ -32,7 +32,8 @@ SECRET = "SKclouds-not-a-secret"
 WEATHER = {
     "timeout_before": "PROVIDER_OUTCOME_UNKNOWN", "drip": "PROVIDER_OUTCOME_UNKNOWN", "huge": "PROVIDER_OUTCOME_UNKNOWN",
     "broken_json": "PROVIDER_OUTCOME_UNKNOWN", "html": "PROVIDER_OUTCOME_UNKNOWN",
-    "broken_after": "PROVIDER_OUTCOME_UNKNOWN", "reset_after": "PROVIDER_OUTCOME_UNKNOWN", "rate": "PROVIDER_UNAVAILABLE",
+    "500_after": "PROVIDER_OUTCOME_UNKNOWN", "reset_after": "PROVIDER_OUTCOME_UNKNOWN",
+    "rate_limited": "PROVIDER_UNAVAILABLE", "redirect": "PROVIDER_REJECTED",
 }  # fmt: skip
 TIMEOUT = 3
 
@@ -159,13 +160,8 @@ class Clouds:
         for kind, reason in WEATHER.items():
             for cloud in CLOUDS:
                 self.doubles.ask("DELETE", "/faults")
-                fault = ("refuse" if kind == "rate" else kind), {}
-                if kind == "rate":
-                    code, status = {"baidu": ("RequestRateLimitExceeded", 429), "tencent": ("RequestLimitExceeded", 200),
-                                    "huawei": ("APIGW.0308", 429)}[cloud]  # fmt: skip
-                    fault = "refuse", {"code": code, "status": status}
                 operation = {"baidu": "import", "tencent": "ImportKeyPair", "huawei": "create"}[cloud]
-                self.doubles.fault(cloud, fault[0], account=access_key(cloud), operation=operation, count=1, **fault[1])
+                self.doubles.fault(cloud, kind, account=access_key(cloud), operation=operation, count=1)
                 name = f"w_{kind}_{cloud}"[:25]
                 began = time.monotonic()
                 request = pb.ImportPublicRequest(public_key=quick_rsa().line(), **self.placed(name, cloud))
