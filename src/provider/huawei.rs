@@ -18,8 +18,8 @@ use super::{
 };
 use crate::clock::{Clock, Millis};
 use crate::dialect::huawei::{
-    Call, Code, DESCRIPTION, Enclosed, Failure, Keypair, Listed, NAME, NewKeypair, Operation, Page, PrivateHalf, RSA_BITS, done,
-    is_name_char, parse, request_id, sign, with_token,
+    Call, Code, DESCRIPTION, Enclosed, Failure, Keypair, Listed, NAME, NewKeypair, Operation, Page, PrivateHalf,
+    RSA_BITS, done, is_name_char, parse, request_id, sign, with_token,
 };
 use crate::dialect::{Credentials, Kind, Response};
 use crate::model::{EncryptionChoice, ProviderKind, ProviderName, UserId};

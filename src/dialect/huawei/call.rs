@@ -125,12 +125,7 @@ impl Route {
 }
 
 /// `word`: the pair or the task in the path.
-fn operation(
-    action: Action,
-    word: String,
-    query: &[(String, String)],
-    request: &Request,
-) -> Result<Operation, Flaw> {
+fn operation(action: Action, word: String, query: &[(String, String)], request: &Request) -> Result<Operation, Flaw> {
     Ok(match action {
         Action::CreateKeypair => Operation::Create(NewKeypair::of("keypair", keypair(request)?)?),
         Action::ListKeypairs => Operation::List(Page::of(query)?),
@@ -194,11 +189,7 @@ fn batch<R, T>(field: &str, read: Vec<R>, of: impl Fn(&str, R) -> Result<T, Flaw
 
 fn task(id: String) -> Result<String, Flaw> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if id.is_empty() || id.len() > 64 || !id.chars().all(fits) {
-        Err(Code::TaskInvalid.into())
-    } else {
-        Ok(id)
-    }
+    if id.is_empty() || id.len() > 64 || !id.chars().all(fits) { Err(Code::TaskInvalid.into()) } else { Ok(id) }
 }
 
 impl Page {

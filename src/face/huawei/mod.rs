@@ -11,9 +11,7 @@ mod refused;
 use async_trait::async_trait;
 
 use super::{Account, Cloud, Face, Told, log_refusal, request_id};
-use crate::dialect::huawei::{
-    Action, Answer, Claim, Code, Flaw, NAME, Operation, Project, Route, Tasks, is_name_char,
-};
+use crate::dialect::huawei::{Action, Answer, Claim, Code, Flaw, NAME, Operation, Project, Route, Tasks, is_name_char};
 use crate::dialect::{Kind, Refusal, Request, Response, header};
 use crate::model::{KeyPair, KeyPairName, ProviderKind, Scope};
 use crate::service::call::{Call, CallId};
@@ -56,8 +54,8 @@ async fn outcome(face: &Face, request: Request, route: Option<Route>, mut call: 
     permit(account, &route, &request)?;
     let asked = route.call(&request)?;
     drop(request); // what it held of secrets is in `asked` now
-    let turn = Turn { face, account, call, action };
-    turn.perform(asked.operation).await
+    let desk = Desk { face, account, call, action };
+    desk.done(asked.operation).await
 }
 
 /// Whose request it is. From here on the call has its caller.
@@ -78,8 +76,12 @@ fn signed_by<'f>(face: &'f Face, request: &Request, call: &mut Call) -> Result<&
         (Claim::Token(_), Some(account)) => Ok(account),
         (Claim::Token(_), None) => Err(Code::TokenRefused.into()),
         (claim, Some(account)) if let Some(secret) = &account.secret_key => {
-            let checked = claim.check(request, secret, face.clock().now());
-            checked.map(|()| account).map_err(|refusal| refused(call, refusal, false))
+            claim.check(request, secret, face.clock().now()).map_err(|refusal| refused(call, refusal, false))?;
+            // It goes with temporary keys, and no account has those.
+            match claim.security_token() {
+                Some(token) if !token.is_empty() => Err(Flaw::of_unknown_token()),
+                _ => Ok(account),
+            }
         }
         // Nobody has this access key, or whoever has it has a token instead.
         _ => Err(Flaw::of_unknown_access_key()),
@@ -99,16 +101,16 @@ fn permit(account: &Account, route: &Route, request: &Request) -> Result<(), Fla
     }
 }
 
-/// A request that may be answered: for whom, and what it is.
-struct Turn<'f> {
+/// Where one admitted request is worked on.
+struct Desk<'f> {
     face: &'f Face,
     account: &'f Account,
     call: Call,
     action: Action,
 }
 
-impl Turn<'_> {
-    async fn perform(&self, operation: Operation) -> Result<Answer, Flaw> {
+impl Desk<'_> {
+    async fn done(&self, operation: Operation) -> Result<Answer, Flaw> {
         match operation {
             Operation::Create(new) => self.create(new).await,
             Operation::List(page) => self.list(page).await,

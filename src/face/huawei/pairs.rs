@@ -1,18 +1,16 @@
 //! Operations on pairs: create, list, detail, description, delete, and batches of new ones.
 
-use super::{Turn, by_id, is_name, refused, scope};
+use super::{Desk, by_id, is_name, refused, scope};
 use crate::dialect::Kind;
 use crate::dialect::huawei::{Answer, Code, Failed, Flaw, Keypair, NewKeypair, Page, PageInfo, Protection, RSA_BITS};
 use crate::error::Reason;
 use crate::face::pairs::Making;
-use crate::model::{
-    Description, EncryptionMode, KeyPair, KeyPairId, KeyPairName, PrivateKeyState, Scope, UserId,
-};
+use crate::model::{Description, EncryptionMode, KeyPair, KeyPairId, KeyPairName, PrivateKeyState, Scope, UserId};
 use crate::secret::SecretText;
 use crate::service::command::{By, Delete, NewPair, Update};
 use crate::sshkey::{Algorithm, KeySpec, PrivateKey, PublicKey};
 
-impl Turn<'_> {
+impl Desk<'_> {
     pub(super) async fn create(&self, new: NewKeypair) -> Result<Answer, Flaw> {
         self.make(new).await.map(Answer::Made)
     }

@@ -1,13 +1,13 @@
 //! Operations on private halves: import, export, clear, and exports by the batch.
 
-use super::{Turn, by_id, scope};
+use super::{Desk, by_id, scope};
 use crate::dialect::huawei::{Answer, Flaw, PrivateHalf};
 use crate::model::{Description, Labels, UserId};
 use crate::secret::SecretText;
 use crate::service::command::{ClearPrivate, ExportPrivate, NewPair};
 use crate::sshkey::{Algorithm, KeyFormat};
 
-impl Turn<'_> {
+impl Desk<'_> {
     /// For a pair that is there. What is wrong with the key is told before what is wrong with the pair.
     pub(super) async fn import_private(&self, half: PrivateHalf) -> Result<Answer, Flaw> {
         let read = self.read_private(&half.private_key).await?;

@@ -2,12 +2,12 @@
 //!
 //! Promise: what is the caller's to mend is told in words, what is not only in the log.
 
-use super::{CLOUD, Turn};
+use super::{CLOUD, Desk};
 use crate::dialect::huawei::{Code, Flaw};
 use crate::error::{Class, Error, Reason, Violation};
 use crate::face::fault::fault;
 
-impl Turn<'_> {
+impl Desk<'_> {
     /// The answer to a call that the service refused. What its caller does not see goes to the log.
     pub(super) fn refused(&self, error: Error) -> Flaw {
         let kind = fault(&self.call, CLOUD, &error);

@@ -134,8 +134,7 @@ async fn who_asks_is_known_before_what_is_asked() {
     bed.send(broken()).await.refused(401, "KPS.9001");
     bed.send(request("GET", "/v3/x/nothing", Value::Null)).await.refused(401, "KPS.9001");
     let signed = |key: &str, secret: &str, now, mut request: Request| {
-        let credentials =
-            Credentials { access_key: key.to_owned(), secret_key: text(secret), security_token: None };
+        let credentials = Credentials { access_key: key.to_owned(), secret_key: text(secret), security_token: None };
         sign(&mut request, &credentials, now).unwrap();
         request
     };
@@ -289,9 +288,7 @@ async fn a_pair_of_the_whole_account_may_be_anybodys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn private_halves_are_refused_before_pairs() {
     let bed = Bed::new();
-    let half = |text: &str, encryption: Value| {
-        json!({"name": "nobody", "key_protection": {"private_key": text, "encryption": encryption}})
-    };
+    let half = |text: &str, encryption: Value| json!({"name": "nobody", "key_protection": {"private_key": text, "encryption": encryption}});
     let locked = include_str!("../../vectors/keys/openssh-ed25519-aes256-ctr");
     let ppk = include_str!("../../vectors/keys/ppk3-ed25519");
     for text in ["-----BEGIN RSA PRIVATE KEY-----...", locked, ppk, ""] {
