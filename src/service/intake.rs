@@ -68,7 +68,7 @@ impl Service {
         let work = match file.effort() {
             Effort::Little => None,
             Effort::Numbers(bits) => Some(Work::Prove(bits)),
-            Effort::Derivation => Some(Work::Kdf),
+            Effort::Derivation(cost) => Some(Work::Derive(cost)),
         };
         let guess = Guess { inner: Arc::clone(&self.0), project: project.cloned(), counts: file.is_locked() };
         let inner = Arc::clone(&self.0);

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::call::Call;
 use crate::error::{Error, Reason, Result};
+use crate::sshkey::Cost;
 
 /// A kind of work; each has its own running estimate of what it costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,8 +25,9 @@ pub enum Work {
     Check(u16),
     /// Holds moduli against each other.
     Compare,
-    /// Derives a key from a passphrase.
-    Kdf,
+    /// Derives a key from a passphrase, and what comes with it. Each class of cost is estimated for itself: that one
+    /// file took half a second says nothing about the next.
+    Derive(Cost),
 }
 
 /// How the pool is set up.
@@ -199,7 +201,7 @@ fn full(work: Work, wait: Duration) -> Error {
             let message = format!("too many RSA keys are being made: try RSA {bits} again later, or take ED25519");
             Error::new(Reason::RsaQueueFull, message).with_retry_after(retry)
         }
-        Work::Prove(_) | Work::Check(_) | Work::Compare | Work::Kdf => {
+        Work::Prove(_) | Work::Check(_) | Work::Compare | Work::Derive(_) => {
             Error::new(Reason::Overloaded, "too much heavy work is waiting: try again later").with_retry_after(retry)
         }
     }
@@ -216,6 +218,6 @@ fn first_guess(work: Work) -> Duration {
         Work::Rsa(..=3072) => 250,
         Work::Rsa(_) => 700,
         Work::Prove(_) | Work::Check(_) | Work::Compare => 10,
-        Work::Kdf => 200,
+        Work::Derive(cost) => u64::from(cost.millis),
     })
 }

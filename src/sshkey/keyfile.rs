@@ -1,5 +1,6 @@
 //! A private key file on its way in: its frame is read first, which is cheap; then it is opened, which may not be.
 
+use super::cost::Cost;
 use super::draft::Draft;
 use super::fault::{Fault, Side, passphrase_required, weak_dsa};
 use super::lock::Locked;
@@ -28,7 +29,7 @@ pub enum Effort {
     /// Number work on a modulus of so many bits: milliseconds.
     Numbers(u16),
     /// A key is derived from a passphrase: up to a second.
-    Derivation,
+    Derivation(Cost),
 }
 
 impl KeyFile {
@@ -64,7 +65,7 @@ impl KeyFile {
     pub fn effort(&self) -> Effort {
         match &self.0 {
             Form::Plain(draft) => draft.effort(),
-            Form::Locked(_) => Effort::Derivation,
+            Form::Locked(locked) => Effort::Derivation(locked.cost()),
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod blob;
 mod compromised;
+mod cost;
 mod curve;
 mod dek_info;
 mod der;
@@ -38,6 +39,7 @@ mod wire;
 
 pub use compromised::{CompromisedKeys, CompromisedList};
 pub use curve::Curve;
+pub use cost::{Cost, Kdf};
 pub use fault::Fault;
 pub use format::{KeyFormat, check_format};
 pub use keyfile::{Effort, KeyFile};
