@@ -41,8 +41,19 @@ pub struct PoolLimits {
     pub longest_wait: Duration,
 }
 
-/// Told when work ends: what it was, how long it took, how much waits now.
-pub type Observer = Arc<dyn Fn(Work, Duration, usize) + Send + Sync>;
+/// What happens to a piece of work, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It waits for a thread.
+    Waits,
+    /// A thread has taken it.
+    Begun,
+    /// It was done, in this time. Work that nobody waited for any more is not done.
+    Done(Duration),
+}
+
+/// Told what happens in a pool, while it is locked: it must be quick.
+pub type Observer = Arc<dyn Fn(Work, Event) + Send + Sync>;
 
 /// The pool. Cloning is cheap; its threads end when the last clone is dropped.
 #[derive(Clone)]
@@ -119,6 +130,7 @@ impl Pool {
         }
         let estimate = state.estimate(work);
         state.load += estimate;
+        (self.0.shared.observer)(work, Event::Waits);
         state.queue.push_back(Job { work, estimate, run: Box::new(run) });
         drop(state);
         self.0.shared.work_came.notify_one();
@@ -146,6 +158,7 @@ impl Shared {
             }
             if let Some(job) = state.queue.pop_front() {
                 state.running += 1;
+                (self.observer)(job.work, Event::Begun);
                 return Some(job);
             }
             state = self.work_came.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -185,11 +198,7 @@ fn worker(shared: &Shared) {
         state.running -= 1;
         if ran {
             state.learn(job.work, took);
-        }
-        let waiting = state.queue.len();
-        drop(state);
-        if ran {
-            (shared.observer)(job.work, took, waiting);
+            (shared.observer)(job.work, Event::Done(took));
         }
     }
 }
