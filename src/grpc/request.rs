@@ -7,11 +7,13 @@ use std::mem::take;
 
 use super::digest::sent;
 use super::faults::{Faults, part};
-use super::fields::{RawKey, id, key, labels, manner, new_pair, not_configured, placements, repeat, shown};
+use super::fields::{
+    RawKey, asked_before, id, key, labels, manner, new_pair, not_configured, placements, repeat, shown,
+};
 use super::key_fields::{encryption, format, passphrase, rules, spec};
 use super::pb;
 use crate::error::{Error, Reason, Result, Violation};
-use crate::model::{Description, KeyPairName, ProjectId, UserId};
+use crate::model::{Description, KeyPair, KeyPairName, ProjectId, UserId};
 use crate::secret::SecretText;
 use crate::service::call::Call;
 use crate::service::command::{
@@ -76,11 +78,19 @@ pub(super) async fn import_public(
     Ok(ImportPublic { new: part(new)?, public, comment, manner: part(manner)? })
 }
 
+/// What an ImportPrivate asks for.
+pub(super) enum Asked {
+    /// To take in this key.
+    Now(Box<ImportPrivate>),
+    /// What was done before, under the same request id: its key was not read again.
+    Before(Box<KeyPair>),
+}
+
 pub(super) async fn import_private(
     mut request: pb::ImportPrivateRequest,
     service: &Service,
     call: &Call,
-) -> Result<ImportPrivate> {
+) -> Result<Asked> {
     let sent = sent(&mut request);
     let mut faults = Faults::default();
     let new = new_pair(
@@ -89,6 +99,11 @@ pub(super) async fn import_private(
         take(&mut request.labels),
     );
     let text = SecretText::new(take(&mut request.private_key));
+    if let (Some(new), Some(repeat)) = (&new, &asked_before(&sent))
+        && let Some(pair) = service.imported_before(call, new, repeat).await?
+    {
+        return Ok(Asked::Before(Box::new(pair)));
+    }
     let passphrase = passphrase(take(&mut request.passphrase));
     let project = ProjectId::parse("project_id", &request.project_id).ok();
     let key = faults.key(service.read_private(call, project.as_ref(), &text, passphrase).await);
@@ -99,14 +114,14 @@ pub(super) async fn import_private(
     let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     let (key, comment) = part(key)?;
-    Ok(ImportPrivate {
+    Ok(Asked::Now(Box::new(ImportPrivate {
         new: part(new)?,
         key,
         comment,
         encryption: part(encryption)?,
         must_exist: request.must_exist,
         manner: part(manner)?,
-    })
+    })))
 }
 
 pub(super) fn update(mut request: pb::UpdateRequest) -> Result<Update> {
