@@ -227,7 +227,7 @@ reasons! {
     InvalidArgument KeyBitsUnsupported = "KEY_BITS_UNSUPPORTED",
     /// This key cannot be given out in that format, or the format is not built yet.
     InvalidArgument FormatUnsupported = "FORMAT_UNSUPPORTED",
-    /// A passphrase does not go with this format, or not yet.
+    /// A passphrase does not go with this format, or no tool could be told it.
     InvalidArgument PassphraseUnsupported = "PASSPHRASE_UNSUPPORTED",
     /// The page size is negative.
     InvalidArgument PageSizeInvalid = "PAGE_SIZE_INVALID",

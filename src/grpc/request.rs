@@ -10,7 +10,7 @@ use super::faults::{Faults, part};
 use super::fields::{
     RawKey, asked_before, id, key, labels, manner, new_pair, not_configured, placements, repeat, shown,
 };
-use super::key_fields::{encryption, format, passphrase, rules, spec};
+use super::key_fields::{encryption, format, new_passphrase, passphrase, rules, spec};
 use super::pb;
 use crate::error::{Error, Reason, Result, Violation};
 use crate::model::{Description, KeyPair, KeyPairName, ProjectId, UserId};
@@ -35,7 +35,7 @@ pub(super) fn create(mut request: pb::CreateRequest, projects: &Projects) -> Res
     let encryption = encryption(&mut faults, request.encryption.as_ref(), rules);
     placements(&mut faults, &request.placements, &request.name, projects);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
-    let passphrase = passphrase(take(&mut request.passphrase));
+    let passphrase = new_passphrase(&mut faults, take(&mut request.passphrase));
     if let (Some(spec), Some(format)) = (spec, format) {
         let checked = check_format(spec.algorithm(), format, passphrase.is_some());
         faults.take(checked.map_err(|fault| unfit_format("private_key_format", fault)));
@@ -212,7 +212,7 @@ pub(super) fn export_private(mut request: pb::ExportPrivateRequest) -> Result<Ex
     });
     let key = key(&mut faults, &request.project_id, by);
     let format = format(&mut faults, "format", request.format);
-    let passphrase = passphrase(take(&mut request.passphrase));
+    let passphrase = new_passphrase(&mut faults, take(&mut request.passphrase));
     let reason = take(&mut request.reason);
     if reason.chars().count() > 256 || reason.chars().any(char::is_control) {
         let message = "must have at most 256 code points and no control characters";
