@@ -12,6 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::failure::Failure;
 use crate::secret::SecretText;
+use crate::sshkey::holds_private_key;
 
 /// Reads a whole file, or stdin for `-`. At most [`LIMIT`] bytes of UTF-8 text.
 pub(super) fn secret_text(path: &Path) -> Result<SecretText, Failure> {
@@ -34,7 +35,7 @@ pub(super) fn secret_line(path: &Path) -> Result<SecretText, Failure> {
 /// Reads a public key. A private key in its place must not travel: it is refused here already.
 pub(super) fn public_text(path: &Path) -> Result<String, Failure> {
     let text = secret_text(path)?;
-    if ["PRIVATE KEY-----", "PuTTY-User-Key-File"].iter().any(|mark| text.expose().contains(mark)) {
+    if holds_private_key(text.expose()) {
         let advice = "this is a private key, nothing was sent; give its public half, or use import-private";
         return Err(Failure::Usage(format!("{}: {advice}", path.display())));
     }

@@ -2,6 +2,7 @@
 
 use super::blob::Numbers;
 use super::fault::{Fault, Side};
+use super::misplaced::holds_private_key;
 use super::public::PublicKey;
 use super::rules::KeyRules;
 use super::{line, rfc4716, spki};
@@ -36,13 +37,7 @@ pub(super) fn of_numbers(numbers: &Numbers<'_>, rules: KeyRules) -> Result<Publi
 
 /// A private key in the field of a public one must not go on to any place where public keys are shown.
 fn refuse_private(text: &str) -> Result<(), Fault> {
-    let starts_one = |line: &str| {
-        let line = line.trim_start();
-        line.starts_with("PuTTY-User-Key-File-")
-            || line.starts_with("b3BlbnNzaC1rZXktdjE") // base64 of the OpenSSH private magic
-            || line.starts_with("----") && line.contains("PRIVATE KEY")
-    };
-    if !text.lines().any(starts_one) {
+    if !holds_private_key(text) {
         return Ok(());
     }
     let message = "this is a private key; it was not stored and not logged, but treat it as exposed";

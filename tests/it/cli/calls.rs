@@ -181,8 +181,14 @@ fn keys_come_from_files_and_stdin() {
     assert_eq!(code(&private), 0, "{}", stderr(&private));
     let public = server.keypairs(dir.path(), &["import-public", "web", "key.pub"], b"");
     assert_eq!(code(&public), 0, "{}", stderr(&public));
-    let swapped = server.keypairs(dir.path(), &["import-public", "web", "-"], b"-----BEGIN RSA PRIVATE KEY-----\n");
-    assert_eq!(code(&swapped), 2, "a private key never travels as a public one");
+    for disguised in [
+        &b"-----BEGIN RSA PRIVATE KEY-----\n"[..],
+        b"{\"key\":\"-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIJq0yA3Zt5\"}",
+        b"MC4CAQAwBQYDK2VwBCIEIJq0yA3Zt5\n",
+    ] {
+        let swapped = server.keypairs(dir.path(), &["import-public", "web", "-"], disguised);
+        assert_eq!(code(&swapped), 2, "a private key never travels as a public one");
+    }
 }
 
 #[test]
