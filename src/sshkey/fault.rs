@@ -56,6 +56,15 @@ impl Side {
     }
 
     /// Two places of one key name different types. A private key file that does so is simply broken.
+    /// An EC key that gives the numbers of its curve in place of its name. Whether they are those of a curve that we take
+    /// is OpenSSL's to find out.
+    pub(super) fn unnamed_curve(self) -> Fault {
+        let reason = self.pick(Reason::PublicKeyUnsupportedType, Reason::PrivateKeyUnsupportedType);
+        let advice = self.pick("-pubin -in FILE -pubout", "-in FILE");
+        let message = "the key gives the numbers of its curve, not its name: name it";
+        Fault::new(reason, format!("{message} (openssl ec {advice} -param_enc named_curve -out NEW)"))
+    }
+
     pub(super) fn type_mismatch(self, message: &str) -> Fault {
         Fault::new(self.pick(Reason::PublicKeyTypeMismatch, Reason::PrivateKeyMalformed), message)
     }
@@ -69,7 +78,7 @@ impl Side {
         Fault::new(self.pick(Reason::PublicKeyTooLarge, Reason::PrivateKeyTooLarge), message)
     }
 
-    pub(super) fn pick(self, public: Reason, private: Reason) -> Reason {
+    pub(super) fn pick<T>(self, public: T, private: T) -> T {
         match self {
             Self::Public => public,
             Self::Private => private,
@@ -78,6 +87,14 @@ impl Side {
 }
 
 /// DSA, from either side, where no policy allows it.
+/// The mark that some editors of Windows put before the first character; ssh-keygen and puttygen take no such file either.
+pub(super) fn refuse_mark(text: &str, side: Side) -> Result<(), Fault> {
+    match text.starts_with('\u{feff}') {
+        true => Err(side.malformed("the text starts with a byte order mark (U+FEFF): save it as UTF-8 without one")),
+        false => Ok(()),
+    }
+}
+
 pub(super) fn weak_dsa() -> Fault {
     let message = "DSA keys are not taken: make an Ed25519 key, or have policy.allow_key_types name \"dsa\"";
     Fault::new(Reason::WeakDsa, message)

@@ -1,7 +1,7 @@
 //! The text of one public key, whatever its form: which form it is, and that it is not a private key.
 
 use super::blob::Numbers;
-use super::fault::{Fault, Side};
+use super::fault::{Fault, Side, refuse_mark};
 use super::misplaced::holds_private_key;
 use super::public::PublicKey;
 use super::rules::KeyRules;
@@ -15,6 +15,7 @@ pub(super) fn parse(text: &str, rules: KeyRules) -> Result<(PublicKey, String), 
         let message = format!("the public key text has {} bytes: at most {TEXT_MAX} are taken", text.len());
         return Err(Side::Public.too_large(message));
     }
+    refuse_mark(text, Side::Public)?;
     // Wherever it stands: text around a block is refused by the block's own reader, in its own words.
     let is_block = |start: &str| text.lines().any(|line| line.trim_start().starts_with(start));
     match (is_block("-----BEGIN "), is_block("---- BEGIN ")) {
