@@ -217,7 +217,7 @@ reasons! {
     InvalidArgument ProjectIdInvalid = "PROJECT_ID_INVALID",
     /// The user id does not fit its grammar.
     InvalidArgument UserIdInvalid = "USER_ID_INVALID",
-    /// The description is too long or holds control characters.
+    /// The description is too long or holds control or invisible characters.
     InvalidArgument DescriptionInvalid = "DESCRIPTION_INVALID",
     /// There are too many labels, or one does not fit.
     InvalidArgument LabelsInvalid = "LABELS_INVALID",
@@ -243,7 +243,7 @@ reasons! {
     InvalidArgument KeyRequired = "KEY_REQUIRED",
     /// The id is not "kp-" and a UUIDv7 in 32 lower-case hex digits.
     InvalidArgument IdInvalid = "ID_INVALID",
-    /// The reason of an export is too long or holds control characters.
+    /// The reason of an export is too long or holds control or invisible characters.
     InvalidArgument ExportReasonInvalid = "EXPORT_REASON_INVALID",
     /// This field does not go with the rest of the request.
     InvalidArgument FieldUnsupported = "FIELD_UNSUPPORTED",
@@ -277,7 +277,7 @@ reasons! {
     InvalidArgument PublicKeyOptionsNotAllowed = "PUBLIC_KEY_OPTIONS_NOT_ALLOWED",
     /// There is more than one key.
     InvalidArgument PublicKeyMultipleKeys = "PUBLIC_KEY_MULTIPLE_KEYS",
-    /// The comment holds control characters.
+    /// The comment holds control or invisible characters.
     InvalidArgument PublicKeyCommentInvalid = "PUBLIC_KEY_COMMENT_INVALID",
     /// The key or its comment is too large.
     InvalidArgument PublicKeyTooLarge = "PUBLIC_KEY_TOO_LARGE",
@@ -383,7 +383,7 @@ reasons! {
     DeadlineExceeded DeadlineExceeded = "DEADLINE_EXCEEDED",
     /// A fault of the service; the log has it under the call id.
     Internal Internal = "INTERNAL",
-    /// The comment in the private key file is not UTF-8, or holds control characters.
+    /// The comment in the private key file is not UTF-8, or holds control or invisible characters.
     InvalidArgument PrivateKeyCommentInvalid = "PRIVATE_KEY_COMMENT_INVALID",
     /// The RSA private exponent is so small that it can be found, or not below the modulus.
     InvalidArgument RsaWeakD = "RSA_WEAK_D",

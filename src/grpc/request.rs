@@ -14,6 +14,7 @@ use super::key_fields::{encryption, format, new_passphrase, passphrase, rules, s
 use super::pb;
 use crate::error::{Error, Reason, Result, Violation};
 use crate::model::{Description, KeyPair, KeyPairName, ProjectId, UserId};
+use crate::plain::is_plain;
 use crate::secret::SecretText;
 use crate::service::call::Call;
 use crate::service::command::{
@@ -214,8 +215,8 @@ pub(super) fn export_private(mut request: pb::ExportPrivateRequest) -> Result<Ex
     let format = format(&mut faults, "format", request.format);
     let passphrase = new_passphrase(&mut faults, take(&mut request.passphrase));
     let reason = take(&mut request.reason);
-    if reason.chars().count() > 256 || reason.chars().any(char::is_control) {
-        let message = "must have at most 256 code points and no control characters";
+    if reason.chars().count() > 256 || !is_plain(&reason) {
+        let message = "must have at most 256 code points, and no control characters and no invisible ones";
         faults.add(Violation::new("reason", Reason::ExportReasonInvalid, message));
     }
     faults.done()?;

@@ -181,7 +181,9 @@ async fn a_format_that_fits_no_key_is_told_before_the_pair_is_looked_for() {
 async fn the_reason_of_an_export_is_bounded() {
     let mut world = World::new().await;
     let made = world.make("web").await;
-    for (reason, fits) in [("é".repeat(256), true), ("e".repeat(257), false), ("a\nb".into(), false)] {
+    for (reason, fits) in
+        [("é".repeat(256), true), ("e".repeat(257), false), ("a\nb".into(), false), ("a\u{200b}b".into(), false)]
+    {
         let mut request = export(&made.id);
         request.reason = reason;
         match world.client.export_private(request).await {

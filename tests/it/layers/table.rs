@@ -30,6 +30,7 @@ pub const LAYERS: &[(&str, u8)] = &[
     ("clock", 0),
     ("error", 0),
     ("octets", 0),
+    ("plain", 0),
     ("ready", 0),
     ("secret", 0),
 ];

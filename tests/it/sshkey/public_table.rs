@@ -35,6 +35,8 @@ fn texts() -> Vec<BadKey> {
         (40, "escape sequence in the comment", format!("{good} \x1b[31mred"), PublicKeyCommentInvalid),
         (40, "tab in the comment", format!("{good} a\tb"), PublicKeyCommentInvalid),
         (40, "RTL override in the comment", format!("{good} a\u{202e}b"), PublicKeyCommentInvalid),
+        (40, "zero-width space in the comment", format!("{good} a\u{200b}b"), PublicKeyCommentInvalid),
+        (40, "tags in the comment", format!("{good} a\u{e0041}\u{e007f}b"), PublicKeyCommentInvalid),
         (42, "comment of 1,025 bytes", format!("{good} {}", "c".repeat(1025)), PublicKeyTooLarge),
         (42, "comment of 64 KiB", format!("{good} {}", "c".repeat(64 << 10)), PublicKeyTooLarge),
         (45, "base64 without padding", padded.trim_end_matches('=').into(), PublicKeyMalformed),
@@ -80,8 +82,6 @@ fn foreign_files() -> Vec<BadKey> {
     ]
 }
 
-fn blobs() -> Vec<BadKey> {
-    let point = [9; 32];
 /// A private key, with something around it or without its first and last line: what people paste.
 fn private_keys_in_disguise() -> Vec<BadKey> {
     let file = |spec, format| encode(&make(spec), format, None);
@@ -118,6 +118,8 @@ fn private_keys_in_disguise() -> Vec<BadKey> {
     .to_vec()
 }
 
+fn blobs() -> Vec<BadKey> {
+    let point = [9; 32];
     let good = strings(&[b"ssh-ed25519", &point]);
     let huge = |len: u32| [&strings(&[b"ssh-ed25519"])[..], &len.to_be_bytes(), &point].concat();
     let ed25519 = |blob: &[u8]| line("ssh-ed25519", blob);
