@@ -39,8 +39,8 @@ mod weak;
 mod wire;
 
 pub use compromised::{CompromisedKeys, CompromisedList};
-pub use curve::Curve;
 pub use cost::{Cost, Kdf};
+pub use curve::Curve;
 pub use fault::Fault;
 pub use format::{KeyFormat, check_format};
 pub use keyfile::{Effort, KeyFile};
