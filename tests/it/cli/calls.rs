@@ -1,6 +1,7 @@
 //! What is sent, what is printed, and how refusals are told.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -115,6 +116,79 @@ fn refusals_are_told_on_stderr_in_full() {
         assert!(told.contains(words), "{words} is not in {told}");
     }
     assert!(!told.contains('\x1b'), "no control characters on a terminal");
+}
+
+/// It was told twice: as the message, and as the only violation.
+#[test]
+fn a_single_violation_is_told_once() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock {
+        get: answer(|_| {
+            let mut details = ErrorDetails::with_error_info("NAME_TOO_LONG", "keypairs.v1", []);
+            details.set_bad_request(vec![FieldViolation::new("name", "must be shorter")]);
+            Err(Status::with_error_details(Code::InvalidArgument, "name: must be shorter", details))
+        }),
+        list: answer(|_| {
+            let mut details = ErrorDetails::with_error_info("FILTER_INVALID", "keypairs.v1", []);
+            let violations = ["view", "filter"].map(|field| FieldViolation::new(field, "must be else"));
+            details.set_bad_request(violations.to_vec());
+            let message = "view: must be else (and 1 more, see BadRequest)";
+            Err(Status::with_error_details(Code::InvalidArgument, message, details))
+        }),
+        ..Default::default()
+    });
+    let one = stderr(&server.keypairs(dir.path(), &["get", "web"], b""));
+    assert_eq!(one.matches("must be shorter").count(), 1, "{one}");
+    assert!(one.contains("NAME_TOO_LONG (InvalidArgument): name: must be shorter"), "{one}");
+    let two = stderr(&server.keypairs(dir.path(), &["list"], b""));
+    assert!(two.contains("\n  view: must be else") && two.contains("\n  filter: must be else"), "{two}");
+}
+
+/// The server does not know how its caller types what it asks for.
+#[test]
+fn advice_names_what_is_typed() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("key"), SECRET).unwrap();
+    let refused = |code, reason: &'static str, message: &'static str| {
+        Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, "keypairs.v1", []))
+    };
+    let server = Server::start(Mock {
+        import_private: answer(move |_| {
+            Err(refused(Code::FailedPrecondition, "PASSPHRASE_REQUIRED", "passphrase: the private key is encrypted"))
+        }),
+        undelete: answer(move |_| Err(refused(Code::InvalidArgument, "ID_INVALID", "id: must be 'kp-' and ..."))),
+        ..Default::default()
+    });
+    for (args, words) in [
+        (&["import-private", "web", "key"][..], "--passphrase-file FILE"),
+        (&["undelete", "web"], "list --show-deleted"),
+    ] {
+        let told = stderr(&server.keypairs(dir.path(), args, b""));
+        assert!(told.contains(words), "{args:?}: {told}");
+    }
+}
+
+/// A comment in Latin-1, as PuTTY on old Windows writes it, is no binary form.
+#[test]
+fn a_putty_file_with_a_comment_in_another_encoding_is_told_the_way_out() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock::default()); // a call would be UNIMPLEMENTED
+    let pem = dir.path().join("key");
+    let made =
+        std::process::Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&pem).status();
+    assert!(made.unwrap().success());
+    let puttygen = |from: &str, to: &str, comment: &[u8]| {
+        let mut command = std::process::Command::new("puttygen");
+        command.arg(from).arg("-C").arg(std::ffi::OsStr::from_bytes(comment)).args(["-O", "private", "-o", to]);
+        assert!(command.current_dir(dir.path()).status().unwrap().success());
+    };
+    puttygen("key", "latin", b"caf\xe9");
+    let run = server.keypairs(dir.path(), &["import-private", "web", "latin"], b"");
+    assert_eq!(code(&run), 2);
+    assert!(stderr(&run).contains("puttygen FILE -C COMMENT -o NEW"), "{}", stderr(&run));
+    // The advice, followed: it is sent.
+    puttygen("latin", "new", b"cafe");
+    assert_eq!(code(&server.keypairs(dir.path(), &["import-private", "web", "new"], b"")), 64 + 12);
 }
 
 #[test]
