@@ -191,6 +191,15 @@ fn a_putty_file_with_a_comment_in_another_encoding_is_told_the_way_out() {
     assert_eq!(code(&server.keypairs(dir.path(), &["import-private", "web", "new"], b"")), 64 + 12);
 }
 
+/// With KEYPAIRS_SERVER set every line of usage had `--server <URL>`, as if it had been typed.
+#[test]
+fn usage_does_not_show_what_the_environment_says() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock::default());
+    let run = server.keypairs(dir.path(), &["get"], b"");
+    assert!(stderr(&run).contains("Usage: keypairs get <NAME|--id <ID>>"), "{}", stderr(&run));
+}
+
 #[test]
 fn nobody_listens() {
     let dir = tempdir().unwrap();

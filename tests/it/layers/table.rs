@@ -114,7 +114,7 @@ pub const NAMED: &[(&str, &[&str], &str)] = &[
     ("scrypt", &["sshkey/"], "derivations of foreign key files"),
     ("argon2", &["sshkey/"], "derivations of foreign key files"),
     ("rand", &["clock.rs"], "randomness is handed in"),
-    ("clap", &["cli/", "main.rs"], "only the command line is typed"),
+    ("clap", &["cli/"], "only the command line is typed"),
     ("toml", &["config/"], "only the config is TOML"),
     // Adapters: the ports are named everywhere, what is behind them only where it is put together.
     ("Keyring::create", &["app/"], "an adapter is named where it is built"),
