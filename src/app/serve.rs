@@ -60,7 +60,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     // Only now: who cannot have the data must not take the ports.
     let listener = listen(config.server.listen, "grpc").await?;
     spawn_metrics(&config, &metrics).await?;
-    warn_of_openness(&config);
+    warn_of_openness(&config, listener.local_addr().unwrap_or(config.server.listen));
     let admin = operator::spawn(&config.data_dir, &opened)?;
     let sweeper = spawn_sweeper(&opened);
     let counter = spawn_counter(&opened, &metrics);
@@ -100,10 +100,9 @@ async fn run(config: Config) -> Result<(), Failure> {
 }
 
 /// Says plainly who may do what, because nothing else would.
-fn warn_of_openness(config: &Config) {
+fn warn_of_openness(config: &Config, address: SocketAddr) {
     let proven = config.server.tls.as_ref().is_some_and(|tls| tls.client_auth == ClientAuth::Required);
     if !proven {
-        let address = config.server.listen;
         tracing::warn!(%address, "no [auth]: everybody who reaches this address may do everything, in every project");
     }
     if config.server.tls.is_none() && !config.server.listen.ip().is_loopback() {
