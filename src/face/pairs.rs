@@ -67,7 +67,7 @@ impl Face {
         account: &Account,
         after: Option<KeyPairId>,
         most: usize,
-        fits: impl Fn(&KeyPair) -> bool + Send,
+        fits: impl Fn(&KeyPair) -> bool + Send + Sync,
     ) -> Result<Vec<KeyPair>> {
         let mut found = Vec::new();
         let filter = Filter { state: Some(KeyPairState::Active), ..Filter::default() };

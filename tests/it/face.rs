@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use bed::{Bed, Limits};
 
 mod bed;
+mod huawei;
 mod serving;
 
 /// Signatures cover the target, `Host` and header values as they were sent: nothing may be put in order on the way.

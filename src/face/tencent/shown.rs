@@ -3,8 +3,10 @@
 use super::Desk;
 use crate::dialect::Kind;
 use crate::dialect::tencent::{Code, Flaw, KeyPair, Tag, created_time};
-use crate::error::{Class, Error, Reason, Result, Violation};
+use crate::error::{Error, Result, Violation};
+use crate::face::fault::fault;
 use crate::model::{self, ProviderKind, ShortId};
+use crate::service::command::By;
 
 /// A pair without its private half. Its name may be none that the cloud would take: it is shown as it is.
 pub(super) fn key_pair(pair: &model::KeyPair) -> KeyPair {
@@ -28,9 +30,9 @@ pub(super) fn key_id(pair: &model::KeyPair) -> String {
     [PREFIX, pair.short_id.as_str()].concat()
 }
 
-/// What stands behind the prefix; `None`: it is no id.
-pub(super) fn short_id(key_id: &str) -> Option<ShortId> {
-    key_id.strip_prefix(PREFIX).and_then(ShortId::parse)
+/// How a pair of this id is found; `None`: it is no id.
+pub(super) fn by_key_id(key_id: &str) -> Option<By> {
+    key_id.strip_prefix(PREFIX).and_then(ShortId::parse).map(By::ShortId)
 }
 
 impl Desk<'_> {
@@ -41,13 +43,7 @@ impl Desk<'_> {
 
     /// A refusal of a use case. What it says of a value that does not fit is told too: it names no value.
     pub(super) fn flaw(&self, error: &Error) -> Flaw {
-        let (call_id, reason) = (self.call.id, error.reason.as_str());
-        match error.class() {
-            Class::Internal | Class::DataLoss => tracing::error!(%call_id, reason, %error, "call failed"),
-            Class::Unavailable => tracing::warn!(%call_id, reason, %error, "call failed"),
-            _ => tracing::debug!(%call_id, reason, %error, "call refused"),
-        }
-        let kind = kind(error);
+        let kind = fault(&self.call, ProviderKind::Tencent, error);
         match error.violations.first() {
             Some(violation) => self.unfit(kind, violation),
             None => self.action.code(kind).into(),
@@ -60,20 +56,11 @@ impl Desk<'_> {
         let subject = if code == Code::InvalidParameterValue { &violation.field } else { "The reason" };
         Flaw::because(code, &format!("{subject}: {}.", violation.message))
     }
-}
 
-/// What is wrong, in the clouds' words.
-fn kind(error: &Error) -> Kind {
-    match (error.reason, error.class()) {
-        (Reason::NameExists, _) => Kind::NameTaken,
-        (Reason::PublicKeyExists, _) => Kind::KeyTaken,
-        (Reason::QuotaExceeded, _) => Kind::QuotaFull,
-        (Reason::RsaSharedFactor, _) => Kind::KeyInvalid,
-        (Reason::KeyPairNotFound | Reason::KeyPairDeleted | Reason::KeyPairDeleting, _) => Kind::NotFound,
-        (Reason::ProviderRejected, _) => Kind::InUse,
-        (Reason::Overloaded | Reason::RsaQueueFull | Reason::RateLimited, _) => Kind::RateLimited,
-        (_, Class::InvalidArgument) => Kind::ParameterInvalid,
-        _ => Kind::Internal,
+    pub(super) fn unfit_tags(&self, faults: &[Violation]) -> Flaw {
+        faults
+            .first()
+            .map_or_else(|| Code::InvalidParameterValue.into(), |first| self.unfit(Kind::ParameterInvalid, first))
     }
 }
 
