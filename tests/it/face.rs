@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 
 use bed::{Bed, Limits};
 
+mod baidu;
 mod bed;
 mod huawei;
 mod serving;
