@@ -100,6 +100,7 @@ run "limits at the double" python_script sdk/limits --at double
 run "SDK at the face: baidu" python_script sdk/test_baidu --at face
 run "SDK at the face: huawei" python_script sdk/test_huawei --at face
 run "seeds at the face" python_script sdk/seeds --at face
+run "limits at the face" python_script sdk/limits --at face
 run "system calls" python_script trace
 run "power loss" python_script power_loss   # as root
 
