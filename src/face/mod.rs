@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod baidu;
 mod body;
 mod fault;
 mod huawei;
@@ -41,6 +42,7 @@ use crate::service::Service;
 use crate::service::call::{Call, CallId};
 
 pub use account::{Account, Rate};
+pub use baidu::Baidu;
 pub use fault::kind_of;
 pub use huawei::Huawei;
 pub use listen::serve;
