@@ -253,7 +253,7 @@ async fn a_damaged_row_is_told_and_fails_no_page() {
     bed.made("p", "damaged").await;
     let id = bed.house.get(&by_name("p", "damaged")).await.unwrap().id;
     bed.house.tamper(|rows| {
-        let row = rows.get_mut(&row_key(1, "p", id)).expect("the row of the pair");
+        let row = rows.get_mut(&row_key(b'm', "p", id)).expect("the row of the pair");
         *row.last_mut().unwrap() ^= 1;
     });
     assert_eq!(bed.list("").await.0, ["whole"]);

@@ -29,8 +29,8 @@ fn pair() -> Keypair {
         user_id: "6c2a33b1b8474d0dbac0a24297127525".to_owned(),
         create_time: 1_581_507_580_000,
         update_time: 0,
-        key_id: String::new(),
-        algorithm: String::new(),
+        key_id: "0d0466b0-e727-4d9c-b35d-f84bb474a37f".to_owned(),
+        algorithm: "ssh-rsa".to_owned(),
     }
 }
 
@@ -69,7 +69,8 @@ fn answers_about_pairs_have_the_documented_form() {
     let paged = json!({"next_marker": "demo2", "previous_marker": null, "current_count": 1});
     let times = json!({"create_time": 1_581_507_580_000_u64, "delete_time": null, "update_time": null});
     let kept = json!({"id": 116_248, "scope": "user", "is_key_protection": true, "deleted": false, "frozen_state": 0});
-    let detail = and(and(and(made(), &times), &kept), &json!({"description": "12345"}));
+    let key = json!({"description": "12345", "key_id": "0d0466b0-e727-4d9c-b35d-f84bb474a37f", "algorithm": "ssh-rsa"});
+    let detail = and(and(and(made(), &times), &kept), &key);
     let failed = Failed { keypair_name: "b".to_owned(), failed_reason: "parameter error".to_owned() };
     let batch = json!({
         "succeeded_keypairs": [{"keypair": made()}, {"keypair": with_key}],
