@@ -189,6 +189,7 @@ pub fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Cloc
     };
     let encryption = vec![EncryptionMode::Default, EncryptionMode::Kms];
     let default = ProjectRules { key_pairs: 500, encryption, keys: KeyRules::default() };
+    let kms_only = ProjectRules { encryption: vec![EncryptionMode::Kms], ..default.clone() };
     Service::new(Parts {
         compromised: CompromisedKeys::default(),
         alarm: Arc::new(|_| ()),
@@ -200,7 +201,7 @@ pub fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Cloc
         audit: Arc::new(LogAudit),
         clock,
         entropy,
-        projects: Projects { default, own: Default::default() },
+        projects: Projects { default, own: [(KMS_ONLY.to_owned(), kms_only)].into() },
         providers,
         retention: RETENTION,
         keys: ServiceKeys { requests: key("request digests"), pages: key("page tokens") },
@@ -215,5 +216,7 @@ fn pool() -> Pool {
     POOL.get_or_init(|| Pool::start(limits, Arc::new(|_, _| ())).unwrap()).clone()
 }
 
+/// A project that may keep private halves under keys of KMS only.
+pub const KMS_ONLY: &str = "kms-only";
 /// How long deleted pairs can come back in a house.
 pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);

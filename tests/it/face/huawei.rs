@@ -2,129 +2,17 @@
 //! what it shows. What the SDK can is in tests/sdk.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use http::Method;
-use keypairs::clock::ManualClock;
 use keypairs::dialect::huawei::{sign, with_token};
 use keypairs::dialect::{Credentials, Kind, Request};
-use keypairs::face::{Account, Cloud, Face, Huawei, Limits, Parts, Rate, Told};
-use keypairs::model::{ProviderKind, UserId};
-use keypairs::secret::{SecretBytes, SecretText};
+use keypairs::face::{Cloud, Huawei};
 use keypairs::service::call::CallId;
-use keypairs::sshkey::KeySpec;
 use serde_json::{Value, json};
-use tokio_util::task::TaskTracker;
 
-use super::bed;
-use crate::house::{House, by_name, project, row_key};
+use crate::house::{KMS_ONLY, by_name, row_key};
+use asking::{Bed, ID, NOW, PROJECT, request, text};
 
-/// The face of one account, `alice` of `PROJECT` and of our project `p`.
-struct Bed {
-    house: House,
-    face: Arc<Face>,
-}
-
-/// One answer.
-#[derive(Debug)]
-struct Seen {
-    status: u16,
-    request_id: String,
-    told: Told,
-    body: Value,
-}
-
-impl Bed {
-    fn new() -> Self {
-        Self::with_rate(0)
-    }
-
-    fn with_rate(rate: u32) -> Self {
-        let house = House::in_memory();
-        let account = |key: &str, secret: Option<&str>, token: Option<&str>| Account {
-            cloud: ProviderKind::Huawei,
-            access_key: key.to_owned(),
-            secret_key: secret.map(text),
-            token: token.map(text),
-            project: project("p"),
-            user_id: UserId::parse("", "alice").unwrap(),
-            region: "cn-north-4".to_owned(),
-            cloud_project_id: PROJECT.to_owned(),
-            cloud_project_ids: Vec::new(),
-            quota: None,
-            resources_per_tag: None,
-            rate: Rate::per_second(rate),
-        };
-        let face = Face::new(Parts {
-            service: house.service.clone(),
-            clock: Arc::new(ManualClock::at(NOW)),
-            accounts: vec![account("AK", Some("SK"), Some("token")), account("TOKENS", None, Some("other token"))],
-            clouds: vec![Arc::new(Huawei)],
-            limits: Limits::with_deadline(std::time::Duration::from_secs(60)),
-            seed: 7,
-            calls: TaskTracker::new(),
-            observer: Arc::new(|_, _, _| ()),
-        });
-        Self { house, face }
-    }
-
-    async fn send(&self, request: Request) -> Seen {
-        let answer = Huawei.answer(&self.face, request, bed::call()).await;
-        let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-        Seen {
-            status: answer.status().as_u16(),
-            request_id: header("x-request-id").unwrap_or_default(),
-            told: *answer.extensions().get().expect("what it was"),
-            body: serde_json::from_slice(answer.body().expose()).unwrap_or_default(),
-        }
-    }
-
-    /// Asks with the token.
-    async fn ask(&self, method: &str, path: &str, body: Value) -> Seen {
-        let mut request = request(method, &format!("/v3/{PROJECT}/{path}"), body);
-        with_token(&mut request, &text("token")).unwrap();
-        self.send(request).await
-    }
-
-    async fn create(&self, keypair: Value) -> Seen {
-        self.ask("POST", "keypairs", json!({ "keypair": keypair })).await
-    }
-
-    async fn import_private(&self, keypair: Value) -> Seen {
-        self.ask("POST", "keypairs/private-key/import", json!({ "keypair": keypair })).await
-    }
-
-    /// Names of a page, and the marker of the next.
-    async fn list(&self, query: &str) -> (Vec<String>, Option<String>) {
-        let seen = self.ask("GET", &format!("keypairs{query}"), Value::Null).await;
-        assert_eq!(seen.status, 200, "{seen:?}");
-        let pairs = seen.body["keypairs"].as_array().unwrap();
-        let names: Vec<_> = pairs.iter().map(|pair| pair["keypair"]["name"].as_str().unwrap().to_owned()).collect();
-        assert_eq!(seen.body["page_info"]["current_count"], names.len());
-        (names, seen.body["page_info"]["next_marker"].as_str().map(str::to_owned))
-    }
-
-    /// A pair made through gRPC's door.
-    async fn made(&self, project: &str, name: &str) {
-        self.house.create(project, name, KeySpec::Ed25519).await.unwrap();
-    }
-}
-
-impl Seen {
-    fn refused(&self, status: u16, code: &str) {
-        assert_eq!((self.status, &self.body["error_code"]), (status, &Value::from(code)), "{self:?}");
-        assert_eq!(self.told.code, code);
-        let fields: BTreeSet<_> = self.body.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(fields, BTreeSet::from(["error_code", "error_msg"]));
-        assert_eq!(self.request_id, ID);
-    }
-
-    fn fine(&self) -> &Value {
-        assert!((200..300).contains(&self.status) && self.told.code.is_empty(), "{self:?}");
-        assert_eq!(self.request_id, ID);
-        &self.body
-    }
-}
+mod asking;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_is_known_before_what_is_asked() {
@@ -357,6 +245,21 @@ async fn a_private_half_is_kept_where_that_was_asked_for() {
     }
 }
 
+/// Where the project has no key of its own to fall back on, what is not kept needs none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forgotten_needs_no_key() {
+    let bed = Bed::new();
+    let asked = |keypair: Value| {
+        let mut asked = request("POST", &format!("/v3/{PROJECT}/keypairs"), json!({ "keypair": keypair }));
+        with_token(&mut asked, &text("other token")).unwrap();
+        asked
+    };
+    bed.send(asked(json!({"name": "forgotten"}))).await.fine();
+    assert!(bed.house.get(&by_name(KMS_ONLY, "forgotten")).await.unwrap().sealed_by.is_none());
+    let kept = json!({"name": "kept", "key_protection": {"encryption": {"type": "default"}}});
+    bed.send(asked(kept)).await.refused(403, "KPS.9003");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_requests_are_refused_by_the_gateways_code() {
     let bed = Bed::with_rate(2);
@@ -379,17 +282,6 @@ fn requests_that_did_not_come_to_be_answered_are_refused_in_the_same_form() {
     }
 }
 
-fn request(method: &str, target: &str, body: Value) -> Request {
-    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let request = http::Request::builder().method(method).uri(target).header("host", "kms.cn-north-4");
-    request.header("content-type", "application/json").body(SecretBytes::new(body)).unwrap()
-}
-
-fn text(text: &str) -> SecretText {
-    SecretText::new(text.to_owned())
-}
-
 fn ed25519() -> String {
     line("ed25519")
 }
@@ -401,7 +293,3 @@ fn line(name: &str) -> String {
 }
 
 const PRIVATE: &str = include_str!("../../vectors/keys/openssh-ed25519");
-const PROJECT: &str = "0123456789abcdef0123456789abcdef";
-/// The call id 7, as the answers write it.
-const ID: &str = "00000000-0000-0000-0000-000000000007";
-const NOW: i64 = 1_800_000_000_000;
