@@ -14,6 +14,7 @@ use bed::{Bed, Limits};
 
 mod bed;
 mod serving;
+mod tencent;
 
 /// Signatures cover the target, `Host` and header values as they were sent: nothing may be put in order on the way.
 #[tokio::test(flavor = "multi_thread")]
