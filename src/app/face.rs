@@ -42,7 +42,7 @@ pub(super) async fn spawn(
 
 /// The clouds that the face speaks as: a line for each.
 fn clouds() -> Vec<Arc<dyn Cloud>> {
-    vec![Arc::new(crate::face::Tencent)]
+    vec![Arc::new(crate::face::Baidu), Arc::new(crate::face::Tencent)]
 }
 
 fn warn_of_absent(face: &config::Face, clouds: &[Arc<dyn Cloud>]) {

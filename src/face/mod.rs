@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod baidu;
 mod body;
 mod fault;
 mod listen;
@@ -40,6 +41,7 @@ use crate::service::Service;
 use crate::service::call::{Call, CallId};
 
 pub use account::{Account, Rate};
+pub use baidu::Baidu;
 pub use fault::kind_of;
 pub use listen::serve;
 pub use refusal::log_refusal;

@@ -42,12 +42,8 @@ impl Default for Making {
 impl Account {
     /// What every pair that it makes has, beside the name; other fields are the caller's to set.
     pub(super) fn new_pair(&self, name: KeyPairName, description: Description) -> NewPair {
-        let through = Through {
-            cloud: self.cloud,
-            region: self.region.clone(),
-            cloud_project_id: 0,
-            scope: Scope::default(),
-        };
+        let through =
+            Through { cloud: self.cloud, region: self.region.clone(), cloud_project_id: 0, scope: Scope::default() };
         NewPair {
             project: self.project.clone(),
             name,

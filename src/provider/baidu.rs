@@ -14,7 +14,7 @@ use super::{
     RemotePage, Spec,
 };
 use crate::clock::{Clock, Millis};
-use crate::dialect::baidu::{self, Call, Code, Keypair};
+use crate::dialect::baidu::{self, Call, Code, Keypair, NAME, is_in_a_name};
 use crate::dialect::{Kind, Response};
 use crate::model::{EncryptionChoice, ProviderKind, ProviderName};
 use crate::outbound::Outbound;
@@ -49,7 +49,7 @@ pub fn capabilities() -> Capabilities {
 
 /// The grammar of a name that a pair is made with.
 pub const NAMES: NameRules = NameRules {
-    max: 65,
+    max: NAME,
     first: |c| c.is_ascii_alphabetic(),
     rest: is_in_a_name,
     words: "1 to 65 letters of ASCII, digits, Chinese characters, '-', '_' and '/', the first one a letter",
@@ -61,11 +61,6 @@ pub const NEW_NAMES: NameRules = NameRules {
     words: "1 to 65 letters of ASCII, digits, Chinese characters, '-', '_', '/' and '.', the first one a letter",
     ..NAMES
 };
-
-/// Chinese: the unified ideographs of Unicode's first plane.
-fn is_in_a_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
-}
 
 impl Baidu {
     /// An account that is configured under `name`.

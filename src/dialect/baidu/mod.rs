@@ -5,10 +5,12 @@
 
 mod body;
 mod code;
+mod name;
 mod sign;
 
 pub use body::{
     Call, Keypair, New, Page, Wrong, is_nothing, keypair, nothing, page, render, render_page, request_id, wrong,
 };
 pub use code::Code;
+pub use name::{NAME, is_in_a_name, is_name, is_new_name};
 pub use sign::{Claim, sign, time};
