@@ -44,7 +44,8 @@ impl Desk<'_> {
             return Err(Code::InvalidProjectIdNotFound.into());
         }
         let labels: BTreeMap<_, _> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
-        let name = KeyPairName::parse("KeyName", name).map_err(|violation| self.unfit(Kind::NameInvalid, &violation))?;
+        let name =
+            KeyPairName::parse("KeyName", name).map_err(|violation| self.unfit(Kind::NameInvalid, &violation))?;
         let mut new = self.account.new_pair(name, Description::default());
         new.labels = Labels::parse("TagSpecification", labels).map_err(|faults| self.unfit_tags(&faults))?;
         if let Some(through) = &mut new.through {
@@ -65,7 +66,11 @@ impl Desk<'_> {
             }
         })
         .await?;
-        if counts.iter().any(|count| *count >= limit) { Err(Code::LimitExceededTagResourceQuota.into()) } else { Ok(()) }
+        if counts.iter().any(|count| *count >= limit) {
+            Err(Code::LimitExceededTagResourceQuota.into())
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) async fn modify(

@@ -58,7 +58,9 @@ impl Desk<'_> {
     }
 
     pub(super) fn unfit_tags(&self, faults: &[Violation]) -> Flaw {
-        faults.first().map_or_else(|| Code::InvalidParameterValue.into(), |first| self.unfit(Kind::ParameterInvalid, first))
+        faults
+            .first()
+            .map_or_else(|| Code::InvalidParameterValue.into(), |first| self.unfit(Kind::ParameterInvalid, first))
     }
 }
 
