@@ -40,7 +40,6 @@ pub const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("cipher", "secret", "keys live in SecretBytes"),
     ("model", "sshkey", "a pair holds its public half, a filter its algorithm; keys know nothing of pairs"),
     ("dialect", "model", "operations carry checked words"),
-    ("dialect", "sshkey", "bodies carry public keys"),
     ("config", "telemetry", "the log's format is a setting, and the log checks its own level"),
     ("app", "config", "builds from it"),
     ("app", "telemetry", "hands the metrics to those who count"),
