@@ -232,7 +232,7 @@ reasons! {
     InvalidArgument ProjectIdInvalid = "PROJECT_ID_INVALID",
     /// The user id does not fit its grammar.
     InvalidArgument UserIdInvalid = "USER_ID_INVALID",
-    /// The description is too long or holds control characters.
+    /// The description is too long or holds control or invisible characters.
     InvalidArgument DescriptionInvalid = "DESCRIPTION_INVALID",
     /// There are too many labels, or one does not fit.
     InvalidArgument LabelsInvalid = "LABELS_INVALID",
@@ -242,7 +242,7 @@ reasons! {
     InvalidArgument KeyBitsUnsupported = "KEY_BITS_UNSUPPORTED",
     /// This key cannot be given out in that format, or the format is not built yet.
     InvalidArgument FormatUnsupported = "FORMAT_UNSUPPORTED",
-    /// A passphrase does not go with this format, or not yet.
+    /// A passphrase does not go with this format, or no tool could be told it.
     InvalidArgument PassphraseUnsupported = "PASSPHRASE_UNSUPPORTED",
     /// The page size is negative.
     InvalidArgument PageSizeInvalid = "PAGE_SIZE_INVALID",
@@ -258,7 +258,7 @@ reasons! {
     InvalidArgument KeyRequired = "KEY_REQUIRED",
     /// The id is not "kp-" and a UUIDv7 in 32 lower-case hex digits.
     InvalidArgument IdInvalid = "ID_INVALID",
-    /// The reason of an export is too long or holds control characters.
+    /// The reason of an export is too long or holds control or invisible characters.
     InvalidArgument ExportReasonInvalid = "EXPORT_REASON_INVALID",
     /// This field does not go with the rest of the request.
     InvalidArgument FieldUnsupported = "FIELD_UNSUPPORTED",
@@ -292,7 +292,7 @@ reasons! {
     InvalidArgument PublicKeyOptionsNotAllowed = "PUBLIC_KEY_OPTIONS_NOT_ALLOWED",
     /// There is more than one key.
     InvalidArgument PublicKeyMultipleKeys = "PUBLIC_KEY_MULTIPLE_KEYS",
-    /// The comment holds control characters.
+    /// The comment holds control or invisible characters.
     InvalidArgument PublicKeyCommentInvalid = "PUBLIC_KEY_COMMENT_INVALID",
     /// The key or its comment is too large.
     InvalidArgument PublicKeyTooLarge = "PUBLIC_KEY_TOO_LARGE",
@@ -398,7 +398,7 @@ reasons! {
     DeadlineExceeded DeadlineExceeded = "DEADLINE_EXCEEDED",
     /// A fault of the service; the log has it under the call id.
     Internal Internal = "INTERNAL",
-    /// The comment in the private key file is not UTF-8, or holds control characters.
+    /// The comment in the private key file is not UTF-8, or holds control or invisible characters.
     InvalidArgument PrivateKeyCommentInvalid = "PRIVATE_KEY_COMMENT_INVALID",
     /// The RSA private exponent is so small that it can be found, or not below the modulus.
     InvalidArgument RsaWeakD = "RSA_WEAK_D",

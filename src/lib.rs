@@ -9,7 +9,7 @@
 //!  3 envelope   envelope                              seals and opens a private key
 //!  2 ports      provider  kms  store                  one trait each, blind to each other
 //!  1 pure       dialect  sshkey  model  outbound      no I/O, no clock; but outbound, the one HTTPS client
-//!  0 base       error  secret  clock  ready  octets  cipher
+//!  0 base       error  secret  plain  clock  ready  octets  cipher
 //! ```
 
 // Not forbid: one small module may opt out one day, with its reason; every other module root forbids it.
@@ -29,6 +29,7 @@ pub mod kms;
 pub mod model;
 pub mod octets;
 pub mod outbound;
+pub mod plain;
 pub mod provider;
 pub mod ready;
 pub mod secret;

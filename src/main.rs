@@ -4,7 +4,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use keypairs::app::{self, Failure, command};
 use keypairs::cli::{self, Cli, Command, Output, Serve};
 use keypairs::config::{Config, Flags};
@@ -15,7 +14,7 @@ use keypairs::telemetry;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::typed();
     let output = Output(cli.output);
     match cli.command {
         Command::Client(client) => told(on_runtime(cli::run(client, &cli.connection, output)), cli::Failure::exit_code),

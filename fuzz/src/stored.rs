@@ -136,7 +136,7 @@ pub fn store() -> Arc<MemoryStore> {
 pub fn service(store: Arc<MemoryStore>) -> Service {
     let entropy = Arc::new(OsEntropy);
     let limits = PoolLimits { workers: 1, queue: 1, longest_wait: Duration::from_secs(1) };
-    let pool = || Pool::start(limits, Arc::new(|_, _, _| ())).expect("a thread");
+    let pool = || Pool::start(limits, Arc::new(|_, _| ())).expect("a thread");
     Service::new(Parts {
         store,
         envelope: Envelope::new(Vec::new(), entropy.clone()),

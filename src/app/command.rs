@@ -237,7 +237,7 @@ fn write(target: &mut File, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     target.write_all(bytes).map_err(|error| Failure::io(&format!("cannot write {}", path.display()), error))
 }
 
-pub(super) fn finish(target: &File, path: &Path) -> Result<(), Failure> {
+fn finish(target: &File, path: &Path) -> Result<(), Failure> {
     target.sync_all().map_err(|error| Failure::io(&format!("cannot write {}", path.display()), error))
 }
 

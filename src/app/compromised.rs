@@ -1,12 +1,12 @@
 //! The table of compromised keys: read at start, built by the operator from published lists.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Failure;
-use super::command::{finish, print};
+use super::command::print;
 use crate::cli::CompromisedCommand;
 use crate::config::Config;
 use crate::sshkey::{CompromisedKeys, CompromisedList};
@@ -19,7 +19,7 @@ pub(super) fn table(config: &Config) -> Result<CompromisedKeys, Failure> {
     CompromisedKeys::read(&bytes).map_err(|what| {
         let message = "the table of compromised keys, policy.compromised_keys_file, cannot be used";
         Failure::Damaged(format!(
-            "{message}: {}: {what}; build it anew with `keypairs compromised build`",
+            "{message}: {}: {what}; build it anew with `keypairs compromised build --force`",
             path.display()
         ))
     })
@@ -27,7 +27,7 @@ pub(super) fn table(config: &Config) -> Result<CompromisedKeys, Failure> {
 
 /// `compromised build`.
 pub fn compromised(command: &CompromisedCommand) -> Result<(), Failure> {
-    let CompromisedCommand::Build { lists, out, debian } = command;
+    let CompromisedCommand::Build { lists, out, force, debian } = command;
     let mut list = CompromisedList::new(*debian);
     for path in lists {
         read(&mut list, path)?;
@@ -36,17 +36,34 @@ pub fn compromised(command: &CompromisedCommand) -> Result<(), Failure> {
     if table.is_empty() {
         return Err(Failure::config("the lists hold no key"));
     }
-    // It is no secret, and the service may run as another user than who builds it.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o644)
-        .open(out)
-        .map_err(|error| Failure::io(&format!("cannot make {}", out.display()), error))?;
-    file.write_all(&table.to_bytes())
-        .map_err(|error| Failure::io(&format!("cannot write {}", out.display()), error))?;
-    finish(&file, out)?;
-    print(&format!("{} keys in {}; name it in policy.compromised_keys_file\n", table.len(), out.display()))
+    match force {
+        false => write(&table, out).map_err(|error| cannot_make(out, error))?,
+        true => replace(&table, out)?,
+    }
+    let keys = if table.len() == 1 { "key" } else { "keys" };
+    print(&format!("{} {keys} in {}; name it in policy.compromised_keys_file\n", table.len(), out.display()))
+}
+
+fn cannot_make(path: &Path, error: io::Error) -> Failure {
+    let advice = if error.kind() == io::ErrorKind::AlreadyExists { ", --force takes its place" } else { "" };
+    Failure::io(&format!("cannot make {}", path.display()), format!("{error}{advice}"))
+}
+
+/// It is no secret, and the service may run as another user than who builds it.
+fn write(table: &CompromisedKeys, path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+    file.write_all(&table.to_bytes())?;
+    file.sync_all()
+}
+
+/// Beside the old table, then in its place: a service that starts meanwhile finds the one or the other, whole.
+fn replace(table: &CompromisedKeys, path: &Path) -> Result<(), Failure> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let _ = std::fs::remove_file(&beside); // what a build left that was cut off, if any
+    let done = write(table, &beside).and_then(|()| std::fs::rename(&beside, path));
+    done.map_err(|error| Failure::io(&format!("cannot write {} and put it in place", beside.display()), error))
 }
 
 fn read(list: &mut CompromisedList, path: &Path) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use super::serve::listen;
 use super::{Failure, Opened};
 use crate::clock::{OsEntropy, SystemClock, random};
 use crate::config::{self, Config, FaceAccount};
-use crate::face::{Account, Cloud, Face, Limits, Observer, Parts, Rate, serve};
+use crate::face::{Account, Baidu, Cloud, Face, Huawei, Limits, Observer, Parts, Rate, Tencent, serve};
 use crate::model::ProviderKind;
 use crate::secret::SecretText;
 use crate::telemetry::Metrics;
@@ -42,7 +42,7 @@ pub(super) async fn spawn(
 
 /// The clouds that the face speaks as: a line for each.
 fn clouds() -> Vec<Arc<dyn Cloud>> {
-    vec![Arc::new(crate::face::Baidu), Arc::new(crate::face::Tencent)]
+    vec![Arc::new(Baidu), Arc::new(Tencent), Arc::new(Huawei)]
 }
 
 fn warn_of_absent(face: &config::Face, clouds: &[Arc<dyn Cloud>]) {

@@ -30,13 +30,13 @@ use crate::secret::SecretBytes;
 use crate::service::audit::LogAudit;
 use crate::service::backup::BackupKeys;
 use crate::service::clouds::Providers;
-use crate::service::pool::{Observer, Pool, PoolLimits, Work};
+use crate::service::pool::{Event, Observer, Pool, PoolLimits, Work};
 use crate::service::{Alarm, OnAlarm, Parts, ProjectRules, Projects, Service, ServiceKeys};
-use crate::sshkey::{AwsLcKeyMaker, KeyRules};
+use crate::sshkey::{AwsLcKeyMaker, Cost, Kdf, KeyRules};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::{Fatal, OnFatal, SledOptions, SledStore};
 use crate::store::{RowMac, Store};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Heavy, Metrics};
 
 pub use failure::Failure;
 
@@ -77,15 +77,13 @@ async fn open_any(config: &Config, metrics: Arc<Metrics>, readiness: Readiness) 
     let keyring = Arc::new(open_keyring(config, &clock, &entropy)?);
     let (store, sled) = open_store(config, &keyring, &entropy, &metrics, readiness).await?;
     let tasks = TaskTracker::new();
+    let (rsa, pool) = pools(config, &metrics)?;
     let service = Service::new(Parts {
         store: Arc::clone(&store),
         envelope: Envelope::new(vec![("keyring".to_owned(), Arc::clone(&keyring) as _)], Arc::clone(&entropy)),
         maker: Arc::new(AwsLcKeyMaker::new(Arc::clone(&entropy))),
-        rsa: rsa_pool(config, Arc::clone(&metrics))?,
-        pool: start_pool(
-            PoolLimits { workers: PROOFS, queue: QUEUE, longest_wait: config.limits.rsa_queue_wait },
-            Arc::new(|_, _, _| ()),
-        )?,
+        rsa,
+        pool,
         audit: Arc::new(LogAudit),
         clock,
         entropy,
@@ -235,16 +233,39 @@ fn fatal(cause: Fatal) -> Failure {
 }
 
 /// Two pools, so that a flood of RSA keys to make does not shut out imports and passphrases.
-fn rsa_pool(config: &Config, metrics: Arc<Metrics>) -> Result<Pool, Failure> {
-    let limits =
-        PoolLimits { workers: config.limits.rsa_workers, queue: QUEUE, longest_wait: config.limits.rsa_queue_wait };
-    let observer = Arc::new(move |work, took, waiting| {
-        metrics.heavy_waiting(waiting);
-        if let Work::Rsa(_) = work {
-            metrics.rsa_generated(took);
-        }
-    });
-    start_pool(limits, observer)
+fn pools(config: &Config, metrics: &Arc<Metrics>) -> Result<(Pool, Pool), Failure> {
+    let limits = |workers| PoolLimits { workers, queue: QUEUE, longest_wait: config.limits.rsa_queue_wait };
+    let start = |workers| {
+        let pool = Pool::start(limits(workers), pool_observer(Arc::clone(metrics)));
+        pool.map_err(|error| Failure::io("cannot start a pool for heavy work", error))
+    };
+    Ok((start(config.limits.rsa_workers)?, start(PROOFS)?))
+}
+
+fn pool_observer(metrics: Arc<Metrics>) -> Observer {
+    Arc::new(move |work, event| match (heavy(work), event) {
+        (None, Event::Waits) => metrics.rsa_waiting(1),
+        (None, Event::Begun) => metrics.rsa_waiting(-1),
+        (None, Event::Done(took)) => metrics.rsa_generated(took),
+        (Some(_), Event::Waits) => metrics.heavy_waiting(1),
+        (Some(_), Event::Begun) => metrics.heavy_waiting(-1),
+        (Some(kind), Event::Done(took)) => metrics.heavy_done(kind, took),
+    })
+}
+
+/// What the metrics call a kind of work; `None`: an RSA key is made, which has metrics of its own.
+fn heavy(work: Work) -> Option<Heavy> {
+    Some(match work {
+        Work::Rsa(_) => return None,
+        Work::Prove(_) => Heavy::Proof,
+        Work::Check(_) => Heavy::Check,
+        Work::Compare => Heavy::Compare,
+        Work::Derive(Cost { kdf: Kdf::Hash, .. }) => Heavy::Hash,
+        Work::Derive(Cost { kdf: Kdf::Bcrypt, .. }) => Heavy::Bcrypt,
+        Work::Derive(Cost { kdf: Kdf::Pbkdf2, .. }) => Heavy::Pbkdf2,
+        Work::Derive(Cost { kdf: Kdf::Scrypt, .. }) => Heavy::Scrypt,
+        Work::Derive(Cost { kdf: Kdf::Argon2, .. }) => Heavy::Argon2,
+    })
 }
 
 /// An alarm is a log line that says all, and a number that says when to look.
@@ -263,10 +284,6 @@ fn on_alarm(metrics: Arc<Metrics>) -> OnAlarm {
             tracing::warn!(keys, "RSA keys came in faster than they can be searched for shared primes: not searched");
         }
     })
-}
-
-fn start_pool(limits: PoolLimits, observer: Observer) -> Result<Pool, Failure> {
-    Pool::start(limits, observer).map_err(|error| Failure::io("cannot start a pool for heavy work", error))
 }
 
 fn projects(config: &Config) -> Projects {

@@ -64,7 +64,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let (draining, closing) = (Stop::default(), CancellationToken::new());
     let face = face::spawn(&config, &opened, &metrics, &draining.calls, closing.clone()).await?;
     spawn_metrics(&config, &metrics).await?;
-    warn_of_openness(&config);
+    warn_of_openness(&config, listener.local_addr().unwrap_or(config.server.listen));
     let admin = operator::spawn(&config.data_dir, &opened)?;
     let sweeper = spawn_sweeper(&opened);
     let counter = spawn_counter(&opened, &metrics);
@@ -104,10 +104,9 @@ async fn run(config: Config) -> Result<(), Failure> {
 }
 
 /// Says plainly who may do what, because nothing else would.
-fn warn_of_openness(config: &Config) {
+fn warn_of_openness(config: &Config, address: SocketAddr) {
     let proven = config.server.tls.as_ref().is_some_and(|tls| tls.client_auth == ClientAuth::Required);
     if !proven {
-        let address = config.server.listen;
         tracing::warn!(%address, "no [auth]: everybody who reaches this address may do everything, in every project");
     }
     let plain = config.face.as_ref().map(|face| face.listen);

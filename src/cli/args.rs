@@ -298,7 +298,8 @@ pub struct Update {
     #[command(flatten)]
     pub(super) key: Key,
     /// The new name
-    #[arg(long, value_name = "NAME")]
+    // The field is called so in the request. Not told, so that nobody takes it for the name of the pair.
+    #[arg(long, alias = "name", value_name = "NAME")]
     pub(super) new_name: Option<String>,
     /// The new description; "" takes it away
     #[arg(long)]
@@ -361,7 +362,7 @@ pub struct Undelete {
     #[arg(id = "id_flag", long = "id", value_name = "ID", conflicts_with = "id")]
     pub(super) id_flag: Option<String>,
     /// A new name, where the old one is taken
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    #[arg(long, alias = "name", value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(super) new_name: String,
     #[command(flatten)]
     pub(super) change: Change,

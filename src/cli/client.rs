@@ -27,9 +27,10 @@ use crate::secret::SecretText;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Server (client commands)")]
 pub struct Connection {
-    /// The server's address: http://HOST:PORT or https://HOST:PORT
-    #[arg(long, global = true, env = "KEYPAIRS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:50051")]
-    server: String,
+    // The variable is not read by clap: it would count as typed, and stand in every line of usage.
+    /// The server's address: http://HOST:PORT or https://HOST:PORT [env: KEYPAIRS_SERVER] [default: http://127.0.0.1:50051]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
     /// Certificates that vouch for the server (PEM) [default: the system's]
     #[arg(long, global = true, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -147,8 +148,10 @@ impl Interceptor for Bearer {
 }
 
 fn endpoint(connection: &Connection) -> Result<Endpoint, Failure> {
-    let faulty = |e: &dyn std::fmt::Display| Failure::Usage(format!("--server {}: {e}", connection.server));
-    let endpoint = Endpoint::from_shared(connection.server.clone()).map_err(|e| faulty(&e))?;
+    let named = connection.server.clone().or_else(|| std::env::var("KEYPAIRS_SERVER").ok());
+    let server = named.unwrap_or_else(|| "http://127.0.0.1:50051".to_owned());
+    let faulty = |e: &dyn std::fmt::Display| Failure::Usage(format!("--server {server}: {e}"));
+    let endpoint = Endpoint::from_shared(server.clone()).map_err(|e| faulty(&e))?;
     let endpoint = endpoint.connect_timeout(connection.timeout.min(CONNECT_TIMEOUT));
     match endpoint.uri().scheme_str() {
         Some("https") => {

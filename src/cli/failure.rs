@@ -90,7 +90,7 @@ fn write_refusal(f: &mut fmt::Formatter<'_>, status: &Status, request_id: Option
             }
         }
     }
-    write_details(f, &details)?;
+    write_details(f, status.message(), &details)?;
     let call_id = status.metadata().get("x-call-id").and_then(|id| id.to_str().ok());
     if let Some(id) = call_id.or(details.request_info().map(|told| told.request_id.as_str())) {
         write!(f, "\n  call id: {}", printable(id))?;
@@ -101,8 +101,14 @@ fn write_refusal(f: &mut fmt::Formatter<'_>, status: &Status, request_id: Option
     Ok(())
 }
 
-fn write_details(f: &mut fmt::Formatter<'_>, details: &ErrorDetails) -> fmt::Result {
-    for violation in details.bad_request().iter().flat_map(|bad| &bad.field_violations) {
+fn write_details(f: &mut fmt::Formatter<'_>, message: &str, details: &ErrorDetails) -> fmt::Result {
+    if let Some(advice) = details.error_info().and_then(|told| typed(&told.reason)) {
+        write!(f, "\n  {advice}")?;
+    }
+    let violations = details.bad_request().map_or(&[][..], |bad| &bad.field_violations);
+    // A single one is the message already, and its reason the reason.
+    let is_told = |description: &str| violations.len() == 1 && message.contains(description);
+    for violation in violations.iter().filter(|violation| !is_told(&violation.description)) {
         let (field, reason) = (printable(&violation.field), printable(&violation.reason));
         write!(f, "\n  {field}: {}", printable(&violation.description))?;
         if !reason.is_empty() {
@@ -124,6 +130,15 @@ fn write_details(f: &mut fmt::Formatter<'_>, details: &ErrorDetails) -> fmt::Res
         write!(f, "\n  try again in {:.1} s", delay.as_secs_f64())?;
     }
     Ok(())
+}
+
+/// How what the server asks for is typed; it does not know who asked.
+fn typed(reason: &str) -> Option<&'static str> {
+    match reason {
+        "PASSPHRASE_REQUIRED" => Some("--passphrase-file FILE gives it; with - it comes from stdin"),
+        "ID_INVALID" => Some("list tells ids; a deleted pair is found by its id only: list --show-deleted"),
+        _ => None,
+    }
 }
 
 /// The status of a connection that failed says why only in its causes.

@@ -12,14 +12,18 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::failure::Failure;
 use crate::secret::SecretText;
+use crate::sshkey::holds_private_key;
 
 /// Reads a whole file, or stdin for `-`. At most [`LIMIT`] bytes of UTF-8 text.
 pub(super) fn secret_text(path: &Path) -> Result<SecretText, Failure> {
     let bytes = open(path).and_then(read_bounded).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
-    utf8(bytes).ok_or_else(|| {
-        let advice = "not UTF-8 text; a key in binary form (DER) must first be turned into PEM";
-        Failure::Usage(format!("{}: {advice}", path.display()))
-    })
+    let advice = match bytes.starts_with(b"PuTTY-User-Key-File-") {
+        true => {
+            "not UTF-8 text: its comment is in another encoding; give it a new one (puttygen FILE -C COMMENT -o NEW)"
+        }
+        false => "not UTF-8 text; a key in binary form (DER) must first be turned into PEM",
+    };
+    utf8(bytes).ok_or_else(|| Failure::Usage(format!("{}: {advice}", path.display())))
 }
 
 /// Reads a file whose text is one line: the line's end is not part of it.
@@ -34,7 +38,7 @@ pub(super) fn secret_line(path: &Path) -> Result<SecretText, Failure> {
 /// Reads a public key. A private key in its place must not travel: it is refused here already.
 pub(super) fn public_text(path: &Path) -> Result<String, Failure> {
     let text = secret_text(path)?;
-    if ["PRIVATE KEY-----", "PuTTY-User-Key-File"].iter().any(|mark| text.expose().contains(mark)) {
+    if holds_private_key(text.expose()) {
         let advice = "this is a private key, nothing was sent; give its public half, or use import-private";
         return Err(Failure::Usage(format!("{}: {advice}", path.display())));
     }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use clap_complete::Shell;
 
-use super::Cli;
+use super::command as shown;
 use super::failure::Failure;
 use super::output::print;
 use crate::grpc::pb::DESCRIPTORS;
@@ -39,17 +39,17 @@ pub fn write_manual(command: ManualCommand) -> Result<(), Failure> {
     match command {
         ManualCommand::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "keypairs", &mut text);
+            clap_complete::generate(shell, &mut shown(), "keypairs", &mut text);
             print(&text)
         }
         ManualCommand::Man { dir: None } => {
             let mut text = Vec::new();
             // A Vec takes everything.
-            clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(|e| Failure::Local(e.to_string()))?;
+            clap_mangen::Man::new(shown()).render(&mut text).map_err(|e| Failure::Local(e.to_string()))?;
             print(&text)
         }
         ManualCommand::Man { dir: Some(dir) } => fs::create_dir_all(&dir)
-            .and_then(|()| clap_mangen::generate_to(Cli::command(), &dir))
+            .and_then(|()| clap_mangen::generate_to(shown(), &dir))
             .map_err(|e| Failure::Local(format!("{}: {e}", dir.display()))),
         ManualCommand::Protoset { out: Some(file) } if file != Path::new("-") => {
             fs::write(&file, DESCRIPTORS).map_err(|e| Failure::Local(format!("{}: {e}", file.display())))

@@ -24,7 +24,7 @@ mod requests;
 mod transport_words;
 mod values;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use args::ClientCommand;
 pub use client::Connection;
@@ -47,6 +47,38 @@ pub struct Cli {
     #[command(flatten)]
     pub connection: Connection,
 }
+
+impl Cli {
+    /// What was typed. Help, the version and what cannot be understood end the program.
+    pub fn typed() -> Self {
+        let matches = command().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|fault| fault.format(&mut command()).exit())
+    }
+}
+
+/// The command line as it is shown: what a command does not look at is not in its help and its man page.
+pub(crate) fn command() -> clap::Command {
+    let all = Cli::command();
+    let shared: Vec<Arg> = all.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+    LOCAL_COMMANDS.iter().fold(all, |all, (name, looks_at)| {
+        // A command that has an argument of that id does not get the one above it.
+        let hidden = shared.iter().filter(|arg| !looks_at.contains(&arg.get_id().as_str()));
+        let hidden: Vec<Arg> = hidden.map(|arg| arg.clone().hide(true)).collect();
+        all.mut_subcommand(name, |command| command.args(hidden))
+    })
+}
+
+/// The commands that talk to no server, and which of the shared arguments they look at.
+const LOCAL_COMMANDS: [(&str, &[&str]); 8] = [
+    ("serve", &[]),
+    ("config", &[]),
+    ("keyring", &["output"]),
+    ("store", &[]),
+    ("compromised", &[]),
+    ("completions", &[]),
+    ("man", &[]),
+    ("protoset", &[]),
+];
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -91,12 +123,41 @@ reached); 130 interrupted. Server and operator commands: 2, 65 damaged data, 70 
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    /// Operators read of --server and --token-file, which nothing looked at.
+    #[test]
+    fn what_talks_to_no_server_shows_no_flags_for_it() {
+        let mut all = command();
+        all.build();
+        for top in all.get_subcommands().filter(|top| top.get_name() != "help") {
+            let local = LOCAL_COMMANDS.iter().find(|(name, _)| *name == top.get_name());
+            for command in std::iter::once(top).chain(top.get_subcommands()).filter(|one| one.get_name() != "help") {
+                let shown =
+                    |flag: &str| command.get_arguments().any(|arg| arg.get_long() == Some(flag) && !arg.is_hide_set());
+                let name = format!("{} {}", top.get_name(), command.get_name());
+                for flag in ["server", "ca", "cert", "key", "token-file", "timeout"] {
+                    assert_eq!(shown(flag), local.is_none(), "{name}: --{flag}");
+                }
+                let prints = local.is_none_or(|(_, looks_at)| looks_at.contains(&"output"));
+                assert_eq!(shown("output"), prints, "{name}: --output");
+            }
+        }
+    }
+
+    /// clap's own advice was to pass `--name` as the name of the pair.
+    #[test]
+    fn the_new_name_can_be_typed_as_the_contract_calls_it() {
+        for words in
+            [&["keypairs", "update", "web", "--name", "db"][..], &["keypairs", "undelete", "kp-1", "--name", "db"]]
+        {
+            let told = command().try_get_matches_from(words).map(|_| ()).map_err(|fault| fault.to_string());
+            assert_eq!(told, Ok(()));
+        }
     }
 }

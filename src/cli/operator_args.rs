@@ -113,6 +113,9 @@ pub enum CompromisedCommand {
         /// The new table
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Take the place of a table that is there
+        #[arg(long)]
+        force: bool,
         /// Lines of 20 hexadecimal digits are those of Debian's openssh-blacklist
         #[arg(long)]
         debian: bool,

@@ -2,8 +2,8 @@
 //!
 //! A key is set by the TOML file, over it by the environment (`KEYPAIRS__SECTION__KEY`, where `_` inside a name stands
 //! for `-` too), over it by a flag. Promise: a `Config` is checked, no setting is ever ignored, and all faults of a
-//! start are told at once, each with its place and key. A secret, set in place or by file, is a [`Secret`], and is printed
-//! nowhere.
+//! start are told at once, each with its place and key. A secret, set in place or by file, is a [`Secret`], and is
+//! printed nowhere.
 //! `deploy/keypairs.example.toml` is the manual of the keys. It knows no adapter: `app.rs` builds from it.
 
 #![forbid(unsafe_code)]
@@ -259,8 +259,8 @@ impl Config {
     }
 }
 
-/// Every key there is, in the order of reading; `NAME` stands for a project's id or a provider's name, and a list has no
-/// numbers.
+/// Every key there is, in the order of reading; `NAME` stands for a project's id or a provider's name, and a list has
+/// no numbers.
 pub fn known_keys() -> Vec<String> {
     let one_of_each = ["PROJECTS__NAME__KEY_PAIRS", "PROVIDERS__NAME__KIND", "FACE__ACCOUNTS__0__CLOUD"];
     let env = one_of_each.map(|key| (format!("KEYPAIRS__{key}"), "1".to_owned()));

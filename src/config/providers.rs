@@ -196,7 +196,7 @@ fn endpoint(
     if let (Some(risk), false) = (found.value.risk, allowed) {
         let message = format!(
             "{risk}, and gRPC listens beyond loopback: keys could be read on the way, or callers reach what only this \
-             machine should; use the https endpoint of the cloud, or set allow_insecure_endpoint = true if that is meant"
+             machine should; use the cloud's https endpoint, or set allow_insecure_endpoint = true if that is meant"
         );
         settings.fault(&key, &found.origin, message);
     }
@@ -275,7 +275,7 @@ fn key_types(settings: &mut Settings, key: &str) -> Option<Vec<Algorithm>> {
 }
 
 fn calls(settings: &mut Settings, section: &Section, kind: Option<ProviderKind>) -> Calls {
-    let timeout = settings.whole(&section.key("timeout_seconds"), 1..=300).map_or(10, |found| found.value);
+    let timeout = settings.whole(&section.key("timeout_seconds"), 1..=300).map_or(8, |found| found.value);
     let key = section.key("connect_timeout_seconds");
     let connect = settings.whole(&key, 1..=300);
     if let Some(found) = connect.as_ref().filter(|found| found.value > timeout) {

@@ -1,7 +1,7 @@
 //! The listener: connections, and their end.
 //!
-//! HTTP/1.1 in plaintext: the SDKs speak nothing newer. Promise: a client that is slow, silent or does not read holds one
-//! of a bounded number of connections for a bounded time; a stop takes no new request and finishes those under way.
+//! HTTP/1.1 in plaintext: the SDKs speak nothing newer. Promise: a client that is slow, silent or does not read holds
+//! one of a bounded number of connections for a bounded time; a stop takes no new request and finishes those under way.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -4,8 +4,8 @@
 //! (`body.rs`), who may call (`account.rs`), what an operator is told of a refused signature (`refusal.rs`), an account's
 //! pairs (`pairs.rs`) and how many it may have (`room.rs`), and the service's refusals (`fault.rs`). What a
 //! request means and how it is answered is each cloud's own file, a [`Cloud`]. Promise: a request reaches it as it came
-//! over the wire, every request is answered in bounded time and memory, in the style of the cloud that it resembles, and
-//! a panic is one answer's, not the process's. It knows no store and no configuration.
+//! over the wire; every request is answered in bounded time and memory, in the style of the cloud that it resembles; a
+//! panic is one answer's, not the process's. It knows no store and no configuration.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod account;
 mod baidu;
 mod body;
 mod fault;
+mod huawei;
 mod listen;
 mod pairs;
 mod refusal;
@@ -43,6 +44,7 @@ use crate::service::call::{Call, CallId};
 pub use account::{Account, Rate};
 pub use baidu::Baidu;
 pub use fault::kind_of;
+pub use huawei::Huawei;
 pub use listen::serve;
 pub use refusal::log_refusal;
 pub use route::cloud_of;
@@ -60,8 +62,8 @@ pub trait Cloud: Send + Sync {
     /// [`Account::caller`], once that is known. The answer may tell what it was in a [`Told`] among its extensions.
     async fn answer(&self, face: &Face, request: Request, call: Call) -> Response;
 
-    /// Refuses a request that did not come to be answered: [`Kind::Malformed`] for a body that is too large, broken or too
-    /// slow, [`Kind::Internal`] for an answer that took too long or failed.
+    /// Refuses a request that did not come to be answered: [`Kind::Malformed`] for a body that is too large, broken or
+    /// too slow, [`Kind::Internal`] for an answer that took too long or failed.
     fn refuse(&self, kind: Kind, id: CallId) -> Response;
 }
 

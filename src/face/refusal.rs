@@ -1,6 +1,7 @@
 //! What an operator is told of a refused signature, in the log at level debug, and nobody else.
 //!
-//! Promise: values of tokens are left out. What else is in a canonical request is in the request, and a hash of its body.
+//! Promise: values of tokens are left out. What else a canonical request holds is in the request, and a hash of its
+//! body.
 
 use crate::dialect::Refusal;
 use crate::model::ProviderKind;
@@ -12,7 +13,7 @@ pub fn log_refusal(call: &Call, cloud: ProviderKind, refusal: &Refusal) {
     match refusal {
         Refusal::Mismatch { canonical, hint } => {
             let canonical = without_tokens(canonical);
-            tracing::debug!(%call_id, caller, cloud, canonical, hint, "refused: the signature is another one than ours");
+            tracing::debug!(%call_id, caller, cloud, canonical, hint, "refused: the signature is not ours");
         }
         Refusal::Expired { ahead } => {
             let hint = "the clocks differ, or the request is a repeated one";

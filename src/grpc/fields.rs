@@ -85,10 +85,14 @@ pub(super) fn manner(faults: &mut Faults, ensure: bool, sent: Sent, validate_onl
 }
 
 pub(super) fn repeat(faults: &mut Faults, sent: Sent) -> Option<Repeat> {
-    let digest = sent.digest?;
-    let message = "must be a UUID such as 8b2a5c1e-6f0d-4b7a-9a53-0d2f4f3c1e77";
-    let id = RequestId::parse(&sent.request_id);
-    faults
-        .take(id.ok_or_else(|| Violation::new("request_id", Reason::RequestIdInvalid, message)))
-        .map(|id| Repeat { id, digest })
+    if sent.digest.is_some() && asked_before(&sent).is_none() {
+        let message = "must be a UUID such as 8b2a5c1e-6f0d-4b7a-9a53-0d2f4f3c1e77";
+        faults.add(Violation::new("request_id", Reason::RequestIdInvalid, message));
+    }
+    asked_before(&sent)
+}
+
+/// What a request may have been sent under before; a request id that is none is `repeat`'s to tell.
+pub(super) fn asked_before(sent: &Sent) -> Option<Repeat> {
+    Some(Repeat { id: RequestId::parse(&sent.request_id)?, digest: sent.digest? })
 }

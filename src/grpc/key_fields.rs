@@ -105,6 +105,27 @@ pub(super) fn format(faults: &mut Faults, field: &str, format: i32) -> Option<Ke
     faults.take(format)
 }
 
+/// One that opens a file of the caller's: whatever it was locked with.
 pub(super) fn passphrase(text: String) -> Option<SecretText> {
     (!text.is_empty()).then(|| SecretText::new(text))
 }
+
+/// One for a file that is given out. What the tools cannot be told would lock its owner out: ssh-keygen and openssl read
+/// 1,023 bytes, and for every prompt a line end is the end, for puttygen NUL is too.
+pub(super) fn new_passphrase(faults: &mut Faults, text: String) -> Option<SecretText> {
+    let passphrase = passphrase(text)?;
+    let text = passphrase.expose();
+    let fault = match text.len() > PASSPHRASE_MAX {
+        true => Some(format!("must have at most {PASSPHRASE_MAX} bytes: ssh-keygen and openssl read no more")),
+        false if text.contains(['\0', '\n', '\r']) => {
+            Some("must hold no NUL and no line end: no tool could be told it to open the file".to_owned())
+        }
+        false => None,
+    };
+    if let Some(message) = fault {
+        faults.add(Violation::new("passphrase", Reason::PassphraseUnsupported, message));
+    }
+    Some(passphrase)
+}
+
+const PASSPHRASE_MAX: usize = 1023;

@@ -54,8 +54,10 @@ impl KeyPairs for KeyPairsFace {
         let (call, message) = call_of(incoming);
         let id = call.id;
         let work = async {
-            let command = request::import_private(message, &self.service, &call).await?;
-            let pair = self.service.import_private(call, command).await?;
+            let pair = match request::import_private(message, &self.service, &call).await? {
+                request::Asked::Now(command) => self.service.import_private(call, *command).await?,
+                request::Asked::Before(pair) => Some(*pair),
+            };
             Ok(pb::ImportPrivateResponse { key_pair: pair.map(full) })
         };
         answer(id, work).await

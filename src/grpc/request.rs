@@ -7,12 +7,13 @@ use std::mem::take;
 
 use super::digest::sent;
 use super::faults::{Faults, part};
-use super::fields::{RawKey, id, key, labels, manner, new_pair, repeat, shown};
-use super::key_fields::{encryption, format, passphrase, rules, spec, spec_of_cloud};
+use super::fields::{RawKey, asked_before, id, key, labels, manner, new_pair, repeat, shown};
+use super::key_fields::{encryption, format, new_passphrase, passphrase, rules, spec, spec_of_cloud};
 use super::pb;
 use super::placements::{all_take_ed25519, places, provider};
 use crate::error::{Error, Reason, Result, Violation};
-use crate::model::{Description, KeyPairName, ProjectId, ProviderName, UserId, Wishes};
+use crate::model::{Description, KeyPair, KeyPairName, ProjectId, ProviderName, UserId, Wishes};
+use crate::plain::is_plain;
 use crate::secret::SecretText;
 use crate::service::call::Call;
 use crate::service::clouds::{Placing, Providers, Subject};
@@ -51,7 +52,7 @@ pub(super) fn create(mut request: pb::CreateRequest, service: &Service) -> Resul
     let asked = (request.placements.as_slice(), request.on_placement_failure);
     let mut places = places(&mut faults, providers, asked, &request.name, &subject);
     let format = format(&mut faults, "private_key_format", request.private_key_format);
-    let passphrase = passphrase(take(&mut request.passphrase));
+    let passphrase = new_passphrase(&mut faults, take(&mut request.passphrase));
     if let (Some(spec), Some(format)) = (spec, format) {
         let checked = check_format(spec.algorithm(), format, passphrase.is_some());
         faults.take(checked.map_err(|fault| unfit_format("private_key_format", fault)));
@@ -115,11 +116,19 @@ pub(super) async fn import_public(
     Ok(ImportPublic { new: part(new)?, public, comment, places, manner: part(manner)? })
 }
 
+/// What an ImportPrivate asks for.
+pub(super) enum Asked {
+    /// To take in this key.
+    Now(Box<ImportPrivate>),
+    /// What was done before, under the same request id: its key was not read again.
+    Before(Box<KeyPair>),
+}
+
 pub(super) async fn import_private(
     mut request: pb::ImportPrivateRequest,
     service: &Service,
     call: &Call,
-) -> Result<ImportPrivate> {
+) -> Result<Asked> {
     let sent = sent(&mut request);
     let mut faults = Faults::default();
     let new = new_pair(
@@ -128,6 +137,11 @@ pub(super) async fn import_private(
         take(&mut request.labels),
     );
     let text = SecretText::new(take(&mut request.private_key));
+    if let (Some(new), Some(repeat)) = (&new, &asked_before(&sent))
+        && let Some(pair) = service.imported_before(call, new, repeat).await?
+    {
+        return Ok(Asked::Before(Box::new(pair)));
+    }
     let passphrase = passphrase(take(&mut request.passphrase));
     let project = ProjectId::parse("project_id", &request.project_id).ok();
     let key = faults.key(service.read_private(call, project.as_ref(), &text, passphrase).await);
@@ -146,7 +160,7 @@ pub(super) async fn import_private(
     let manner = manner(&mut faults, request.ensure, sent, request.validate_only);
     faults.done()?;
     let (key, comment) = part(key)?;
-    Ok(ImportPrivate {
+    Ok(Asked::Now(Box::new(ImportPrivate {
         new: part(new)?,
         key,
         comment,
@@ -154,7 +168,7 @@ pub(super) async fn import_private(
         must_exist: request.must_exist,
         places,
         manner: part(manner)?,
-    })
+    })))
 }
 
 pub(super) fn update(mut request: pb::UpdateRequest) -> Result<Update> {
@@ -246,10 +260,10 @@ pub(super) fn export_private(mut request: pb::ExportPrivateRequest) -> Result<Ex
     });
     let key = key(&mut faults, &request.project_id, by);
     let format = format(&mut faults, "format", request.format);
-    let passphrase = passphrase(take(&mut request.passphrase));
+    let passphrase = new_passphrase(&mut faults, take(&mut request.passphrase));
     let reason = take(&mut request.reason);
-    if reason.chars().count() > 256 || reason.chars().any(char::is_control) {
-        let message = "must have at most 256 code points and no control characters";
+    if reason.chars().count() > 256 || !is_plain(&reason) {
+        let message = "must have at most 256 code points, and no control characters and no invisible ones";
         faults.add(Violation::new("reason", Reason::ExportReasonInvalid, message));
     }
     faults.done()?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::{Reason, Violation};
+use crate::plain::is_plain;
 
 /// The tenant: `[a-z0-9][a-z0-9-]{0,62}`; empty in a request means `default`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +43,7 @@ impl fmt::Display for ProjectId {
     }
 }
 
-/// At most 140 code points, no control characters.
+/// At most 140 code points of plain text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description(String);
 
@@ -86,13 +87,18 @@ impl UserId {
         Ok(Self(text.to_owned()))
     }
 
+    /// It belongs to nobody in particular.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// At most 20; key 1 to 63, value 0 to 127 code points, no control characters.
+/// At most 20; key 1 to 63, value 0 to 127 code points of plain text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels(BTreeMap<String, String>);
 
@@ -151,18 +157,13 @@ impl From<Labels> for BTreeMap<String, String> {
     }
 }
 
-/// At most `limit` code points, no control characters.
+/// At most `limit` code points, plain text.
 pub(super) fn bounded(text: &str, limit: usize) -> Result<(), String> {
     if text.len() > 4 * limit || text.chars().count() > limit {
         return Err(format!("must have at most {limit} code points"));
     }
-    if text.chars().any(is_unprintable) {
-        return Err("must hold no control characters".into());
+    match is_plain(text) {
+        true => Ok(()),
+        false => Err("must hold no control characters and no invisible ones".into()),
     }
-    Ok(())
-}
-
-/// Control characters, and the invisible ones that change how a text reads (bidirectional overrides, line separators).
-fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::clock::{Clock, Millis};
 use crate::dialect::huawei::{
-    Call, Code, DESCRIPTION, Enclosed, Failure, Keypair, Listed, NAME, NewKeypair, Operation, Page, PrivateHalf, done,
-    is_name_char, parse, request_id, sign, with_token,
+    Call, Code, DESCRIPTION, Enclosed, Failure, Keypair, Listed, NAME, NewKeypair, Operation, Page, PrivateHalf,
+    RSA_BITS, done, is_name_char, parse, request_id, sign, with_token,
 };
 use crate::dialect::{Credentials, Kind, Response};
 use crate::model::{EncryptionChoice, ProviderKind, ProviderName, UserId};
@@ -73,7 +73,7 @@ pub fn capabilities() -> Capabilities {
         keys: vec![
             key(Algorithm::Ed25519, &[]),
             key(Algorithm::Ecdsa, &[256, 384, 521]),
-            key(Algorithm::Rsa, &[2048, 3072, 4096]),
+            key(Algorithm::Rsa, &RSA_BITS),
             key(Algorithm::Dsa, &[]),
         ],
         escrows: true,

@@ -18,12 +18,19 @@ use crate::store::Lookup;
 type Created = (Option<KeyPair>, Option<PrivateText>);
 
 pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<Created> {
-    let (mode, choice) = s.parts.projects.rules(&command.new.project).encryption(command.encryption.clone())?;
+    // What is not kept needs no key, not even in a project whose default is none that can be had without a name.
+    let meant = match command.forget_private {
+        true => None,
+        false => Some(s.parts.projects.rules(&command.new.project).encryption(command.encryption.clone())?),
+    };
     let ticket = match enter(s, call, "Create", &command.new.project, command.manner.repeat).await? {
         Entered::First(ticket) => ticket,
         Entered::Again(id, did) => return again(s, call, command, id, did).await,
     };
-    let kek = resolve(s, &choice).await?;
+    let sealing = match meant {
+        None => None,
+        Some((mode, choice)) => Some((mode, resolve(s, &choice).await?)),
+    };
     if let Some(pair) = taken(s, &command).await? {
         let pair = super::place::ensure(s, pair, &command.places, &ticket, command.manner.validate_only).await?;
         return Ok((Some(pair), None));
@@ -36,7 +43,7 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
         return Ok((None, None));
     }
     if command.generated_by.is_some() {
-        return generated(s, call, command, &ticket, (mode, kek)).await;
+        return generated(s, call, command, &ticket, sealing).await;
     }
     let key = make(s, call, command.spec).await?;
     let passphrase = command.passphrase.take();
@@ -48,7 +55,7 @@ pub(super) async fn run(s: &Inner, call: &Call, mut command: Create) -> Result<C
             (key, Some(text))
         }
     };
-    match store(s, &command, &ticket, &key, (mode, kek)).await {
+    match store(s, &command, &ticket, &key, sealing).await {
         // Another call took the name between the look and the commit.
         Err(error) if error.reason == Reason::NameExists && command.manner.ensure => {
             let pair = taken(s, &command).await?.ok_or(error)?;
@@ -84,12 +91,12 @@ async fn store(
     command: &Create,
     ticket: &Ticket,
     key: &PrivateKey,
-    (mode, kek): (EncryptionMode, KekRef),
+    sealing: Option<(EncryptionMode, KekRef)>,
 ) -> Result<KeyPair> {
     let mut pair = new_pair(s, &command.new, key.public().clone(), "", Origin::Generated);
-    let envelope = match command.forget_private {
-        true => None,
-        false => Some(seal(s, &mut pair, key, mode, &kek).await?),
+    let envelope = match sealing {
+        None => None,
+        Some((mode, kek)) => Some(seal(s, &mut pair, key, mode, &kek).await?),
     };
     make_there(s, pair, envelope, (&command.places, None), ticket, For::Caller { sealing: None }).await
 }
@@ -100,13 +107,13 @@ async fn generated(
     call: &Call,
     mut command: Create,
     ticket: &Ticket,
-    sealing: (EncryptionMode, KekRef),
+    sealing: Option<(EncryptionMode, KekRef)>,
 ) -> Result<Created> {
     let Some(maker) = command.generated_by.take() else { return Err(Error::internal("no cloud to make the pair")) };
     let stand_in = s.parts.maker.make(KeySpec::Ed25519)?.public().clone();
     let mut pair = new_pair(s, &command.new, stand_in, "", Origin::GeneratedByProvider);
     pair.maker = super::clouds::maker(super::clouds::spec(s, &maker)?.kind);
-    let whom = For::Caller { sealing: Some(sealing) };
+    let whom = For::Caller { sealing };
     let pair = make_there(s, pair, None, (&command.places, Some(&maker)), ticket, whom).await?;
     again(s, call, command, pair.id, Did::Change).await
 }

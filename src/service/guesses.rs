@@ -32,7 +32,10 @@ impl Guesses {
             wrong.retain(|_, times| times.iter().any(|&at| is_recent(at, now)));
         }
         if wrong.len() >= PROJECTS {
-            return Err(limited(now, now)); // whoever makes up so many projects is guessing
+            // Whoever makes up so many projects is guessing. The oldest of theirs is not looked for.
+            let message = "passphrases were wrong in too many projects within a minute: try again later";
+            let wait = Duration::from_millis(WINDOW.unsigned_abs());
+            return Err(Error::new(Reason::PassphraseRateLimited, message).with_retry_after(wait));
         }
         let times = wrong.entry(project.cloned()).or_default();
         room(times, now)?;
@@ -112,7 +115,9 @@ mod tests {
             guesses.count(ProjectId::parse("", &format!("p{number}")).ok().as_ref(), 0).unwrap();
         }
         let other = ProjectId::parse("", "other").ok();
-        assert!(refused(guesses.count(other.as_ref(), 1000)).is_some());
+        let told = guesses.count(other.as_ref(), 1000).unwrap_err();
+        assert!(told.message.contains("too many projects"), "it was not wrong ten times: {}", told.message);
+        assert_eq!(refused(Err(told)), Some(Duration::from_secs(60)));
         assert!(guesses.check(other.as_ref(), 1000).is_ok(), "its right passphrases are looked at");
         assert!(guesses.count(other.as_ref(), 60_000).is_ok(), "a minute later they are forgotten");
         assert_eq!(guesses.lock().len(), 1);

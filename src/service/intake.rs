@@ -7,11 +7,13 @@
 
 use std::sync::Arc;
 
+use super::audit::Action;
 use super::call::Call;
+use super::command::{NewPair, Repeat};
 use super::pool::Work;
-use super::{Inner, Service};
+use super::{Inner, Service, read, request};
 use crate::error::{Reason, Result, Violation};
-use crate::model::ProjectId;
+use crate::model::{KeyPair, ProjectId};
 use crate::secret::SecretText;
 use crate::sshkey::{Algorithm, Effort, Fault, KeyFile, PrivateKey, PublicKey};
 
@@ -38,6 +40,15 @@ impl Service {
         };
         let checked: Result<_, Fault> = self.run(call, work, job).await?;
         Ok(checked.map_err(|fault| violation("public_key", fault)))
+    }
+
+    /// The answer to an ImportPrivate that was done before under its request id: asked before its key is read, so that
+    /// sending it again derives nothing, and no wrong passphrase of others stands in its way.
+    pub async fn imported_before(&self, call: &Call, new: &NewPair, repeat: &Repeat) -> Result<Option<KeyPair>> {
+        let done = request::done_before(&self.0, call, "ImportPrivate", &new.project, repeat).await?;
+        let Some(id) = done else { return Ok(None) };
+        let (action, project) = (Action::new("ImportPrivate", &new.project, new.name.as_str()), new.project.clone());
+        self.act(call.clone(), action, move |s, _| async move { read::again(&s, project, id).await }).await.map(Some)
     }
 
     /// Reads a private key file by the rules of a project, decrypts it, and proves that its halves belong together.
@@ -68,7 +79,7 @@ impl Service {
         let work = match file.effort() {
             Effort::Little => None,
             Effort::Numbers(bits) => Some(Work::Prove(bits)),
-            Effort::Derivation => Some(Work::Kdf),
+            Effort::Derivation(cost) => Some(Work::Derive(cost)),
         };
         let guess = Guess { inner: Arc::clone(&self.0), project: project.cloned(), counts: file.is_locked() };
         let inner = Arc::clone(&self.0);

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::call::Call;
 use crate::error::{Error, Reason, Result};
+use crate::sshkey::Cost;
 
 /// A kind of work; each has its own running estimate of what it costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,8 +25,9 @@ pub enum Work {
     Check(u16),
     /// Holds moduli against each other.
     Compare,
-    /// Derives a key from a passphrase.
-    Kdf,
+    /// Derives a key from a passphrase, and what comes with it. Each class of cost is estimated for itself: that one
+    /// file took half a second says nothing about the next.
+    Derive(Cost),
 }
 
 /// How the pool is set up.
@@ -39,8 +41,19 @@ pub struct PoolLimits {
     pub longest_wait: Duration,
 }
 
-/// Told when work ends: what it was, how long it took, how much waits now.
-pub type Observer = Arc<dyn Fn(Work, Duration, usize) + Send + Sync>;
+/// What happens to a piece of work, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It waits for a thread.
+    Waits,
+    /// A thread has taken it.
+    Begun,
+    /// It was done, in this time. Work that nobody waited for any more is not done.
+    Done(Duration),
+}
+
+/// Told what happens in a pool, while it is locked: it must be quick.
+pub type Observer = Arc<dyn Fn(Work, Event) + Send + Sync>;
 
 /// The pool. Cloning is cheap; its threads end when the last clone is dropped.
 #[derive(Clone)]
@@ -117,6 +130,7 @@ impl Pool {
         }
         let estimate = state.estimate(work);
         state.load += estimate;
+        (self.0.shared.observer)(work, Event::Waits);
         state.queue.push_back(Job { work, estimate, run: Box::new(run) });
         drop(state);
         self.0.shared.work_came.notify_one();
@@ -144,6 +158,7 @@ impl Shared {
             }
             if let Some(job) = state.queue.pop_front() {
                 state.running += 1;
+                (self.observer)(job.work, Event::Begun);
                 return Some(job);
             }
             state = self.work_came.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -183,11 +198,7 @@ fn worker(shared: &Shared) {
         state.running -= 1;
         if ran {
             state.learn(job.work, took);
-        }
-        let waiting = state.queue.len();
-        drop(state);
-        if ran {
-            (shared.observer)(job.work, took, waiting);
+            (shared.observer)(job.work, Event::Done(took));
         }
     }
 }
@@ -199,7 +210,7 @@ fn full(work: Work, wait: Duration) -> Error {
             let message = format!("too many RSA keys are being made: try RSA {bits} again later, or take ED25519");
             Error::new(Reason::RsaQueueFull, message).with_retry_after(retry)
         }
-        Work::Prove(_) | Work::Check(_) | Work::Compare | Work::Kdf => {
+        Work::Prove(_) | Work::Check(_) | Work::Compare | Work::Derive(_) => {
             Error::new(Reason::Overloaded, "too much heavy work is waiting: try again later").with_retry_after(retry)
         }
     }
@@ -216,6 +227,6 @@ fn first_guess(work: Work) -> Duration {
         Work::Rsa(..=3072) => 250,
         Work::Rsa(_) => 700,
         Work::Prove(_) | Work::Check(_) | Work::Compare => 10,
-        Work::Kdf => 200,
+        Work::Derive(cost) => u64::from(cost.millis),
     })
 }

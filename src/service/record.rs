@@ -129,7 +129,7 @@ pub(super) async fn give_out(
         let text = key.encode(format, Some(&passphrase), &comment, &*entropy);
         (key, text)
     };
-    let (key, text) = s.parts.pool.run(Work::Kdf, call, job).await?;
+    let (key, text) = s.parts.pool.run(Work::Derive(format.cost()), call, job).await?;
     Ok((key, PrivateText { text: text.map_err(|fault| refused("format", fault))?, format }))
 }
 

@@ -46,24 +46,48 @@ pub(super) async fn enter(
     repeat: Option<Repeat>,
 ) -> Result<Entered> {
     let Some(repeat) = repeat else { return Ok(Entered::First(Ticket { entry: None, _turn: None })) };
-    let key = RequestKey { project: project.clone(), rpc, caller: call.caller.to_string(), id: repeat.id };
+    let key = key(call, rpc, project, &repeat);
     let turn = s.requests.take(&key).await;
-    let Noted::Request(stored) = s.parts.store.note(Note::Request(&key)).await? else {
-        return Err(Error::internal("the store answered a request note with something else"));
-    };
-    match stored {
-        Some(stored) if stored.expire > s.parts.clock.now() => {
-            let is = |did| cipher::same(&stored.digest, &keyed(s, &repeat, did));
-            match [Did::Change, Did::Nothing].into_iter().find(|did| is(*did)) {
-                Some(did) => Ok(Entered::Again(stored.pair, did)),
-                None => {
-                    let message = "request_id was used for another request: send a new UUID";
-                    Err(Error::new(Reason::RequestIdReused, message))
-                }
+    match stored(s, &key).await? {
+        Some(stored) => match done(s, &stored, &repeat) {
+            Some(did) => Ok(Entered::Again(stored.pair, did)),
+            None => {
+                let message = "request_id was used for another request: send a new UUID";
+                Err(Error::new(Reason::RequestIdReused, message))
             }
-        }
-        _ => Ok(Entered::First(Ticket { entry: Some((key, repeat)), _turn: Some(turn) })),
+        },
+        None => Ok(Entered::First(Ticket { entry: Some((key, repeat)), _turn: Some(turn) })),
     }
+}
+
+/// Only looks whether this very request was done before, and to which pair: for what is too dear to be done before
+/// `enter`. One that is under way is not waited for, and an id that was used for another request is `enter`'s to refuse.
+pub(super) async fn done_before(
+    s: &Inner,
+    call: &Call,
+    rpc: &'static str,
+    project: &ProjectId,
+    repeat: &Repeat,
+) -> Result<Option<KeyPairId>> {
+    let stored = stored(s, &key(call, rpc, project, repeat)).await?;
+    Ok(stored.filter(|stored| done(s, stored, repeat).is_some()).map(|stored| stored.pair))
+}
+
+fn key(call: &Call, rpc: &'static str, project: &ProjectId, repeat: &Repeat) -> RequestKey {
+    RequestKey { project: project.clone(), rpc, caller: call.caller.to_string(), id: repeat.id }
+}
+
+/// What is remembered under this key, and has not expired.
+async fn stored(s: &Inner, key: &RequestKey) -> Result<Option<StoredRequest>> {
+    match s.parts.store.note(Note::Request(key)).await? {
+        Noted::Request(stored) => Ok(stored.filter(|stored| stored.expire > s.parts.clock.now())),
+        _ => Err(Error::internal("the store answered a request note with something else")),
+    }
+}
+
+/// What the remembered request did; `None` when it was another request.
+fn done(s: &Inner, stored: &StoredRequest, repeat: &Repeat) -> Option<Did> {
+    [Did::Change, Did::Nothing].into_iter().find(|did| cipher::same(&stored.digest, &keyed(s, repeat, *did)))
 }
 
 impl Ticket {

@@ -7,6 +7,7 @@ use md5::{Digest, Md5};
 use ssh_cipher::Cipher;
 use zeroize::Zeroizing;
 
+use super::cost::{Cost, Kdf};
 use super::draft::Draft;
 use super::fault::{Fault, Side, passphrase_required, unsupported_cipher, weak_dsa};
 use super::keyfile::of_label;
@@ -59,6 +60,10 @@ pub(super) fn read(label: &str, info: &str, bytes: &[u8], rules: KeyRules) -> Re
 }
 
 impl Locked {
+    pub(super) fn cost(&self) -> Cost {
+        Cost::of(Kdf::Hash, 0, self.bytes.len())
+    }
+
     pub(super) fn unlock(self, passphrase: &[u8], rules: KeyRules) -> Result<Draft, Fault> {
         let (key_len, _) = self.cipher.key_and_iv_size().ok_or_else(passphrase_required)?; // every cipher of `read` has
         let salt = self.iv.get(..SALT).unwrap_or_default(); // an IV is never shorter

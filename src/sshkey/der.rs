@@ -5,7 +5,7 @@
 
 use pkcs1::RsaPrivateKeyRef;
 use pkcs8::der::asn1::{AnyRef, OctetStringRef, UintRef};
-use pkcs8::der::{self, Decode, Encode, Header, Reader, SliceReader, Tag, pem};
+use pkcs8::der::{self, Decode, Encode, Header, Reader, SliceReader, Tag, Tagged, pem};
 use pkcs8::spki::AlgorithmIdentifier;
 use pkcs8::{LineEnding, PrivateKeyInfoRef};
 use sec1::{EcParameters, EcPrivateKey};
@@ -123,7 +123,10 @@ fn read_dsa_on(bytes: &[u8], parameters: Option<AnyRef<'_>>) -> Result<Draft, Fa
 
 /// `outer` is the curve that PKCS#8 names; SEC1 alone must name one itself.
 fn read_sec1_on(bytes: &[u8], outer: Option<Curve>) -> Result<Draft, Fault> {
-    let file = EcPrivateKey::from_der(bytes).map_err(|_| malformed("SEC1"))?;
+    let file = EcPrivateKey::from_der(bytes).map_err(|_| match gives_curve_in_numbers(bytes) {
+        true => Side::Private.unnamed_curve(),
+        false => malformed("SEC1"),
+    })?;
     let inner = match file.parameters {
         Some(EcParameters::NamedCurve(named)) => Some(oid::curve_named(named, Side::Private)?),
         None => None,
@@ -136,6 +139,19 @@ fn read_sec1_on(bytes: &[u8], outer: Option<Curve>) -> Result<Draft, Fault> {
     let scalar = Zeroizing::new(file.private_key.to_vec());
     let points = file.public_key.map(<[u8]>::to_vec).into_iter().collect();
     Ok(Given::Ecdsa { curve, scalar, points }.into())
+}
+
+/// Whether the parameters of a SEC1 key are a sequence, which the crate's reader takes for damage.
+fn gives_curve_in_numbers(bytes: &[u8]) -> bool {
+    let parameters = || -> der::Result<bool> {
+        let mut reader = SliceReader::new(bytes)?;
+        Header::decode(&mut reader)?;
+        u8::decode(&mut reader)?;
+        <&OctetStringRef>::decode(&mut reader)?;
+        let parameters = AnyRef::decode(&mut reader)?;
+        Ok(parameters.tag().is_context_specific() && parameters.value().first() == Some(&0x30))
+    };
+    parameters().unwrap_or(false)
 }
 
 fn secret(number: UintRef<'_>) -> Zeroizing<Vec<u8>> {

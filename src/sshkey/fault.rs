@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Reason;
+use crate::plain::is_plain;
 
 /// Why a key was refused, or cannot be given out in the form asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,15 @@ impl Side {
         Fault::new(reason, message)
     }
 
+    /// An EC key that gives the numbers of its curve in place of its name. Whether they are those of a curve that we take
+    /// is OpenSSL's to find out.
+    pub(super) fn unnamed_curve(self) -> Fault {
+        let reason = self.pick(Reason::PublicKeyUnsupportedType, Reason::PrivateKeyUnsupportedType);
+        let advice = self.pick("-pubin -in FILE -pubout", "-in FILE");
+        let message = "the key gives the numbers of its curve, not its name: name it";
+        Fault::new(reason, format!("{message} (openssl ec {advice} -param_enc named_curve -out NEW)"))
+    }
+
     /// Two places of one key name different types. A private key file that does so is simply broken.
     pub(super) fn type_mismatch(self, message: &str) -> Fault {
         Fault::new(self.pick(Reason::PublicKeyTypeMismatch, Reason::PrivateKeyMalformed), message)
@@ -62,18 +72,26 @@ impl Side {
 
     pub(super) fn comment_invalid(self) -> Fault {
         let reason = self.pick(Reason::PublicKeyCommentInvalid, Reason::PrivateKeyCommentInvalid);
-        Fault::new(reason, "the comment must be UTF-8 without control characters")
+        Fault::new(reason, "the comment must be UTF-8 without control characters and invisible ones")
     }
 
     pub(super) fn too_large(self, message: impl Into<String>) -> Fault {
         Fault::new(self.pick(Reason::PublicKeyTooLarge, Reason::PrivateKeyTooLarge), message)
     }
 
-    pub(super) fn pick(self, public: Reason, private: Reason) -> Reason {
+    pub(super) fn pick<T>(self, public: T, private: T) -> T {
         match self {
             Self::Public => public,
             Self::Private => private,
         }
+    }
+}
+
+/// The mark that some editors of Windows put before the first character; ssh-keygen and puttygen take no such file either.
+pub(super) fn refuse_mark(text: &str, side: Side) -> Result<(), Fault> {
+    match text.starts_with('\u{feff}') {
+        true => Err(side.malformed("the text starts with a byte order mark (U+FEFF): save it as UTF-8 without one")),
+        false => Ok(()),
     }
 }
 
@@ -111,15 +129,10 @@ pub(super) fn comment(bytes: &[u8], side: Side) -> Result<String, Fault> {
         return Err(side.too_large(format!("the comment is over {COMMENT_MAX} bytes")));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| side.comment_invalid())?.trim_matches([' ', '\t']);
-    if text.chars().any(is_unprintable) {
-        return Err(side.comment_invalid());
+    match is_plain(text) {
+        true => Ok(text.to_owned()),
+        false => Err(side.comment_invalid()),
     }
-    Ok(text.to_owned())
-}
-
-/// Control characters, and the invisible ones that change how a text reads (bidirectional overrides, line separators).
-fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 const COMMENT_MAX: usize = 1024;

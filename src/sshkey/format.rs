@@ -1,9 +1,10 @@
 //! In which file formats a private key is given out.
 
+use super::cost::Cost;
 use super::fault::Fault;
 use super::private::{PrivateKey, Secret};
 use super::public::Algorithm;
-use super::{der, openssh, ppk};
+use super::{der, openssh, pbes2, ppk};
 use crate::clock::Entropy;
 use crate::error::Reason;
 use crate::secret::SecretText;
@@ -21,6 +22,17 @@ pub enum KeyFormat {
     Sec1,
     /// PuTTY's, version 3: every key, with or without a passphrase.
     Ppk,
+}
+
+impl KeyFormat {
+    /// What it costs to write a file of this format under a passphrase.
+    pub fn cost(self) -> Cost {
+        match self {
+            Self::OpenSsh => openssh::write_cost(),
+            Self::Ppk => ppk::write_cost(),
+            Self::Pkcs8 | Self::Pkcs1 | Self::Sec1 => pbes2::write_cost(), // the last two take no passphrase
+        }
+    }
 }
 
 /// Whether a key of this algorithm can be given out so. Asked before a key is made.

@@ -1,8 +1,10 @@
 //! A private key file on its way in: its frame is read first, which is cheap; then it is opened, which may not be.
 
+use super::cost::Cost;
 use super::draft::Draft;
-use super::fault::{Fault, Side, passphrase_required, weak_dsa};
+use super::fault::{Fault, Side, passphrase_required, refuse_mark, weak_dsa};
 use super::lock::Locked;
+use super::misplaced::holds_private_key;
 use super::private::PrivateKey;
 use super::rules::KeyRules;
 use super::{dek_info, der, openssh, pbes2, pem, ppk};
@@ -28,7 +30,7 @@ pub enum Effort {
     /// Number work on a modulus of so many bits: milliseconds.
     Numbers(u16),
     /// A key is derived from a passphrase: up to a second.
-    Derivation,
+    Derivation(Cost),
 }
 
 impl KeyFile {
@@ -39,6 +41,7 @@ impl KeyFile {
             let message = format!("the private key file has {} bytes: at most {TEXT_MAX} are taken", text.len());
             return Err(Side::Private.too_large(message));
         }
+        refuse_mark(text, Side::Private)?;
         if text.trim_start_matches(['\r', '\n']).starts_with(ppk::START) {
             return ppk::read(text, rules).map(Self);
         }
@@ -64,7 +67,7 @@ impl KeyFile {
     pub fn effort(&self) -> Effort {
         match &self.0 {
             Form::Plain(draft) => draft.effort(),
-            Form::Locked(_) => Effort::Derivation,
+            Form::Locked(locked) => Effort::Derivation(locked.cost()),
         }
     }
 
@@ -104,8 +107,11 @@ impl From<Locked> for Form {
     }
 }
 
-/// A file that is a private key, but of no kind that is taken.
+/// A file that is no private key, or of no kind that is taken.
 fn refuse_foreign(text: &str) -> Result<(), Fault> {
+    if PUBLIC.iter().any(|start| text.trim_start().starts_with(start)) && !holds_private_key(text) {
+        return Err(Side::Private.malformed("this is a public key: use ImportPublic, or send its private half"));
+    }
     if text.starts_with("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY") {
         let message = "files of ssh.com are not taken: turn it into OpenSSH's format (puttygen -O private-openssh)";
         return Err(Fault::new(Reason::PrivateKeyUnsupportedFormat, message));
@@ -113,4 +119,14 @@ fn refuse_foreign(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// How public keys start.
+const PUBLIC: [&str; 7] = [
+    "ssh-",
+    "ecdsa-sha2-",
+    "sk-ssh-",
+    "sk-ecdsa-",
+    "-----BEGIN PUBLIC KEY",
+    "-----BEGIN RSA PUBLIC KEY",
+    "---- BEGIN SSH2 PUBLIC KEY",
+];
 const TEXT_MAX: usize = 32 * 1024;

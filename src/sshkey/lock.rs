@@ -6,6 +6,7 @@
 use ssh_cipher::Cipher;
 use zeroize::Zeroizing;
 
+use super::cost::Cost;
 use super::draft::Draft;
 use super::fault::{Fault, passphrase_wrong};
 use super::rules::KeyRules;
@@ -21,6 +22,16 @@ pub(super) enum Locked {
 }
 
 impl Locked {
+    /// What `unlock` and the proof after it cost.
+    pub(super) fn cost(&self) -> Cost {
+        match self {
+            Self::OpenSsh(locked) => locked.cost(),
+            Self::Pbes2(locked) => locked.cost(),
+            Self::DekInfo(locked) => locked.cost(),
+            Self::Ppk(locked) => locked.cost(),
+        }
+    }
+
     /// Derives the key, decrypts, and reads the numbers. `PASSPHRASE_WRONG` when no key comes out.
     pub(super) fn unlock(self, passphrase: &SecretText, rules: KeyRules) -> Result<Draft, Fault> {
         let passphrase = passphrase.expose().as_bytes();

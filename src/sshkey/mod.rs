@@ -9,6 +9,7 @@
 
 mod blob;
 mod compromised;
+mod cost;
 mod curve;
 mod dek_info;
 mod der;
@@ -20,6 +21,7 @@ mod keyfile;
 mod line;
 mod lock;
 mod maker;
+mod misplaced;
 mod oid;
 mod openssh;
 mod pbes2;
@@ -37,11 +39,13 @@ mod weak;
 mod wire;
 
 pub use compromised::{CompromisedKeys, CompromisedList};
+pub use cost::{Cost, Kdf};
 pub use curve::Curve;
 pub use fault::Fault;
 pub use format::{KeyFormat, check_format};
 pub use keyfile::{Effort, KeyFile};
 pub use maker::{AwsLcKeyMaker, KeyMaker, KeySpec};
+pub use misplaced::holds_private_key;
 pub use private::PrivateKey;
 pub use public::{Algorithm, PublicKey};
 pub use rules::KeyRules;

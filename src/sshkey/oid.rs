@@ -1,7 +1,7 @@
 //! The algorithms of keys in DER, by number: for private keys (PKCS#8) and public ones (X.509's SubjectPublicKeyInfo).
 
 use pkcs8::der::asn1::{AnyRef, ObjectIdentifier, UintRef};
-use pkcs8::der::{self, Decode};
+use pkcs8::der::{self, Decode, Tag, Tagged};
 
 use super::curve::Curve;
 use super::fault::{Fault, Side};
@@ -9,7 +9,11 @@ use super::fault::{Fault, Side};
 /// The curve in the parameters of an EC key; written-out parameters are no curve of ours.
 pub(super) fn curve_of(parameters: Option<AnyRef<'_>>, side: Side) -> Result<Curve, Fault> {
     let parameters = parameters.ok_or_else(|| side.malformed("the EC key names no curve"))?;
-    curve_named(parameters.decode_as().map_err(|_| side.unsupported_type())?, side)
+    match parameters.decode_as() {
+        Ok(named) => curve_named(named, side),
+        Err(_) if parameters.tag() == Tag::Sequence => Err(side.unnamed_curve()),
+        Err(_) => Err(side.unsupported_type()),
+    }
 }
 
 /// The curve of this number.

@@ -9,6 +9,7 @@ use ssh_key::Kdf;
 use zeroize::Zeroizing;
 
 use super::blob::{KeyType, Numbers, curve_named, sized};
+use super::cost::{Cost, Kdf as Derives};
 use super::draft::{Draft, DsaNumbers, Given};
 use super::fault::{Fault, Side, comment, kdf_too_costly, passphrase_wrong, unsupported_cipher, weak_dsa};
 use super::keyfile::Form;
@@ -96,6 +97,11 @@ fn bcrypt_options<'a>(kdf: &[u8], options: &'a [u8]) -> Result<(&'a [u8], u32), 
 }
 
 impl Locked {
+    pub(super) fn cost(&self) -> Cost {
+        let (key_len, iv_len) = self.cipher.key_and_iv_size().unwrap_or_default();
+        bcrypt_cost(self.rounds, key_len + iv_len, self.section.len())
+    }
+
     pub(super) fn unlock(self, passphrase: &[u8], rules: KeyRules) -> Result<Draft, Fault> {
         let internal = || Fault::internal("bcrypt refuses bounds that were checked");
         let (key_len, iv_len) = self.cipher.key_and_iv_size().ok_or_else(internal)?;
@@ -216,6 +222,17 @@ pub(super) fn write(
     Ok(armoured(&file))
 }
 
+/// What `write` under a passphrase costs.
+pub(super) fn write_cost() -> Cost {
+    bcrypt_cost(BCRYPT_ROUNDS, 48, 0) // key and counter block of aes256-ctr
+}
+
+/// bcrypt makes 32 bytes at a time.
+fn bcrypt_cost(rounds: u32, derived: usize, section: usize) -> Cost {
+    let blocks = u64::try_from(derived.div_ceil(32)).unwrap_or(u64::MAX);
+    Cost::of(Derives::Bcrypt, blocks.saturating_mul(u64::from(rounds)).saturating_mul(BCRYPT_MICROS), section)
+}
+
 /// The private section: check numbers, the numbers of the key, the comment, and the filling up to a whole block.
 fn section(key: &PrivateKey, comment: &str, block: usize, check: [u8; 4]) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let mut out = Zeroizing::new(Vec::with_capacity(SECTION_ROOM));
@@ -278,6 +295,7 @@ const MAGIC: &[u8] = b"openssh-key-v1\0";
 const NO_CIPHER_BLOCK: usize = 8;
 const TAG_LEN: usize = 16;
 const BCRYPT_ROUNDS: u32 = 16;
+const BCRYPT_MICROS: u64 = 4000; // a round of 32 bytes
 /// 64 rounds take about 0.7 s (ssh-keygen's default is 16).
 const ROUNDS_MAX: u32 = 64;
 const SALT_MAX: usize = 64; // OpenSSH writes 16

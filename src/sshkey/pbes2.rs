@@ -12,6 +12,7 @@ use sha2::Sha224;
 use ssh_cipher::Cipher;
 use zeroize::Zeroizing;
 
+use super::cost::{self, Cost};
 use super::der as keys;
 use super::draft::Draft;
 use super::fault::{Fault, Side, kdf_too_costly, unsupported_cipher};
@@ -151,6 +152,10 @@ fn check_length(length: Option<u64>, cipher: Cipher) -> Result<(), Fault> {
 }
 
 impl Locked {
+    pub(super) fn cost(&self) -> Cost {
+        self.kdf.cost(key_len(self.cipher), self.bytes.len())
+    }
+
     pub(super) fn unlock(self, passphrase: &[u8], rules: KeyRules) -> Result<Draft, Fault> {
         let key = self.kdf.derive(passphrase, key_len(self.cipher))?;
         let der = decrypt_der(self.cipher, &key, &self.iv, self.bytes)?;
@@ -159,6 +164,28 @@ impl Locked {
 }
 
 impl Kdf {
+    /// `derived` bytes of key, and `bytes` behind it.
+    fn cost(&self, derived: usize, bytes: usize) -> Cost {
+        match self {
+            Self::Pbkdf2 { prf, rounds, .. } => {
+                // Nanoseconds of a round, and how many bytes it makes.
+                let (nanos, hash) = match prf {
+                    Prf::Sha1 => (110, 20),
+                    Prf::Sha224 => (160, 28),
+                    Prf::Sha256 => (120, 32),
+                    Prf::Sha384 => (500, 48),
+                    Prf::Sha512 => (500, 64),
+                };
+                let blocks = u64::try_from(derived.div_ceil(hash)).unwrap_or(u64::MAX);
+                Cost::of(cost::Kdf::Pbkdf2, blocks * u64::from(rounds.get()) * nanos / 1000, bytes)
+            }
+            Self::Scrypt { params, .. } => {
+                let blocks = (u64::from(params.r()) * u64::from(params.p())) << params.log_n();
+                Cost::of(cost::Kdf::Scrypt, blocks * SCRYPT_NANOS / 1000, bytes)
+            }
+        }
+    }
+
     fn derive(&self, passphrase: &[u8], len: usize) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let mut key = Zeroizing::new(vec![0; len]);
         match self {
@@ -194,6 +221,11 @@ pub(super) fn write(document: &[u8], passphrase: &[u8], entropy: &dyn Entropy) -
     frame(&salt, &iv, &bytes).map_err(|_| unwritable())
 }
 
+/// What `write` costs.
+pub(super) fn write_cost() -> Cost {
+    Kdf::Pbkdf2 { prf: Prf::Sha256, salt: Vec::new(), rounds: PBKDF2_ROUNDS }.cost(32, 0)
+}
+
 fn frame(salt: &[u8], iv: &[u8], encrypted: &[u8]) -> der::Result<Vec<u8>> {
     let octets = |bytes| OctetStringRef::new(bytes).and_then(|octets| octets.to_der());
     let prf = sequence(&[HMAC_SHA256.to_der()?, AnyRef::NULL.to_der()?])?;
@@ -227,6 +259,7 @@ const PBKDF2_ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).unwrap();
 const PBKDF2_MAX: u32 = if cfg!(fuzzing) { 16 } else { 1_000_000 };
 const SCRYPT_MEMORY: u64 = 64 << 20;
 const SCRYPT_SIDE: u64 = 4 << 20;
+const SCRYPT_NANOS: u64 = 500; // a block of 128 bytes
 /// Blocks of 128 bytes: below a second of one core.
 const SCRYPT_BLOCKS: u64 = if cfg!(fuzzing) { 64 } else { 1 << 20 };
 

@@ -33,11 +33,16 @@ pub(super) fn read(text: &str, side: Side) -> Result<Block<'_>, Fault> {
 }
 
 fn refuse_more_blocks(text: &str, side: Side) -> Result<(), Fault> {
-    if text.lines().filter(|line| line.starts_with("-----BEGIN ")).count() <= 1 {
-        return Ok(());
-    }
+    let mut blocks = text.lines().filter_map(|line| line.strip_prefix("-----BEGIN "));
+    let (Some(first), Some(_)) = (blocks.next(), blocks.next()) else { return Ok(()) };
     let reason = side.pick(Reason::PublicKeyMultipleKeys, Reason::PrivateKeyMultipleKeys);
-    Err(Fault::new(reason, "there is more than one block: send only that of the key"))
+    let message = match trimmed(first) {
+        "EC PARAMETERS-----" | "DSA PARAMETERS-----" => {
+            "there is a block of PARAMETERS before that of the key: take it out (openssl ecparam -noout writes none)"
+        }
+        _ => "there is more than one block: send only that of the key",
+    };
+    Err(Fault::new(reason, message))
 }
 
 /// The label and the lines between the boundaries, which are the first and the last line.

@@ -1,7 +1,8 @@
 //! The text of one public key, whatever its form: which form it is, and that it is not a private key.
 
 use super::blob::Numbers;
-use super::fault::{Fault, Side};
+use super::fault::{Fault, Side, refuse_mark};
+use super::misplaced::holds_private_key;
 use super::public::PublicKey;
 use super::rules::KeyRules;
 use super::{line, rfc4716, spki};
@@ -14,6 +15,7 @@ pub(super) fn parse(text: &str, rules: KeyRules) -> Result<(PublicKey, String), 
         let message = format!("the public key text has {} bytes: at most {TEXT_MAX} are taken", text.len());
         return Err(Side::Public.too_large(message));
     }
+    refuse_mark(text, Side::Public)?;
     // Wherever it stands: text around a block is refused by the block's own reader, in its own words.
     let is_block = |start: &str| text.lines().any(|line| line.trim_start().starts_with(start));
     match (is_block("-----BEGIN "), is_block("---- BEGIN ")) {
@@ -36,13 +38,7 @@ pub(super) fn of_numbers(numbers: &Numbers<'_>, rules: KeyRules) -> Result<Publi
 
 /// A private key in the field of a public one must not go on to any place where public keys are shown.
 fn refuse_private(text: &str) -> Result<(), Fault> {
-    let starts_one = |line: &str| {
-        let line = line.trim_start();
-        line.starts_with("PuTTY-User-Key-File-")
-            || line.starts_with("b3BlbnNzaC1rZXktdjE") // base64 of the OpenSSH private magic
-            || line.starts_with("----") && line.contains("PRIVATE KEY")
-    };
-    if !text.lines().any(starts_one) {
+    if !holds_private_key(text) {
         return Ok(());
     }
     let message = "this is a private key; it was not stored and not logged, but treat it as exposed";

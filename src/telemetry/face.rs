@@ -1,4 +1,4 @@
-//! How long requests to the HTTP face took: one histogram for each cloud, action and code, made when it is first needed.
+//! How long requests to the HTTP face took: a histogram for each cloud, action and code, made when it is first needed.
 //!
 //! Promise: all three labels come from closed lists, so no caller can make new series; their order is always the same.
 

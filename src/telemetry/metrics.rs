@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 
 use super::calls::{Calls, Method};
 use super::face::FaceRequests;
+use super::heavy::{Heavies, Heavy};
 use super::process::Process;
 
 /// Everything that is counted. Observing is cheap and can be done from anywhere.
@@ -29,6 +30,8 @@ pub struct Metrics {
     group_size: Histogram,
     rsa_waiting: Gauge,
     rsa_generation: Histogram,
+    heavy_waiting: Gauge,
+    heavy: Arc<Heavies>,
     shared_primes: Counter,
     shared_primes_unsearched: Counter,
     face: Arc<FaceRequests>,
@@ -55,6 +58,8 @@ impl Metrics {
             fsync: Histogram::new(exponential_buckets(0.0001, 2.0, 16)), // 0.1 ms to 3.3 s
             group_size: Histogram::new(exponential_buckets(1.0, 2.0, 11)), // 1 to 1024
             rsa_waiting: Gauge::default(),
+            heavy_waiting: Gauge::default(),
+            heavy: Arc::default(),
             shared_primes: Counter::default(),
             shared_primes_unsearched: Counter::default(),
             face: Arc::default(),
@@ -81,14 +86,24 @@ impl Metrics {
         self.fsync.observe(fsync.as_secs_f64());
     }
 
-    /// So much heavy work waits for a worker.
-    pub fn heavy_waiting(&self, waiting: usize) {
-        self.rsa_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    /// So many RSA keys more wait to be made; less, below zero.
+    pub fn rsa_waiting(&self, more: i64) {
+        self.rsa_waiting.inc_by(more);
     }
 
     /// An RSA key was made in this time.
     pub fn rsa_generated(&self, took: Duration) {
         self.rsa_generation.observe(took.as_secs_f64());
+    }
+
+    /// So much other heavy work more waits; less, below zero.
+    pub fn heavy_waiting(&self, more: i64) {
+        self.heavy_waiting.inc_by(more);
+    }
+
+    /// Heavy work of this kind was done in this time.
+    pub fn heavy_done(&self, kind: Heavy, took: Duration) {
+        self.heavy.observe(kind, took);
     }
 
     /// Two stored RSA keys turned out to share a prime.
@@ -101,8 +116,8 @@ impl Metrics {
         self.shared_primes_unsearched.inc_by(keys as u64);
     }
 
-    /// The HTTP face answered a request. All three words come from closed lists; `code` is the cloud's own, empty when it
-    /// went well.
+    /// The HTTP face answered a request. All three words come from closed lists; `code` is the cloud's own, empty when
+    /// it went well.
     pub fn face_request(&self, cloud: &'static str, action: &'static str, code: &'static str, took: Duration) {
         self.face.observe([cloud, action, if code.is_empty() { "OK" } else { code }], took);
     }
@@ -133,6 +148,9 @@ impl Metrics {
         registry.register("rsa_queue_depth", "Calls that wait for an RSA worker", self.rsa_waiting.clone());
         let made = self.rsa_generation.clone();
         registry.register("rsa_generation_duration_seconds", "How long making an RSA key took", made);
+        let waiting = self.heavy_waiting.clone();
+        registry.register("heavy_queue_depth", "Proofs, checks and passphrases that wait for a thread", waiting);
+        registry.register_collector(Box::new(Arc::clone(&self.heavy)));
         let shared = self.shared_primes.clone();
         registry.register("rsa_shared_primes", "Stored RSA keys found to share a prime with another", shared);
         let unsearched = self.shared_primes_unsearched.clone();

@@ -7,12 +7,14 @@
 
 mod calls;
 mod face;
+mod heavy;
 mod logs;
 mod metrics;
 mod process;
 mod serve;
 
 pub use calls::{METHODS, Method};
+pub use heavy::Heavy;
 pub use logs::{LogFormat, check_level, logs, panic_hook, subscriber};
 pub use metrics::{Exposition, Metrics};
 pub use serve::{metrics_router, serve_metrics};

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use bed::{Bed, Limits};
 
 mod bed;
+mod huawei;
 mod serving;
 mod tencent;
 

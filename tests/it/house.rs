@@ -212,7 +212,7 @@ pub fn service(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Cloc
 fn pool() -> Pool {
     static POOL: OnceLock<Pool> = OnceLock::new();
     let limits = PoolLimits { workers: 2, queue: 64, longest_wait: Duration::from_secs(60) };
-    POOL.get_or_init(|| Pool::start(limits, Arc::new(|_, _, _| ())).unwrap()).clone()
+    POOL.get_or_init(|| Pool::start(limits, Arc::new(|_, _| ())).unwrap()).clone()
 }
 
 /// How long deleted pairs can come back in a house.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use keypairs::clock::OsEntropy;
 use keypairs::secret::SecretText;
-use keypairs::sshkey::{Effort, KeyFile, KeyFormat, KeyRules, PrivateKey, PublicKey, check_format};
+use keypairs::sshkey::{Cost, Effort, Kdf, KeyFile, KeyFormat, KeyRules, PrivateKey, PublicKey, check_format};
 use proptest::prelude::*;
 
 /// One line of cases.tsv.
@@ -75,6 +75,27 @@ fn every_key_survives_every_format() {
                 assert_eq!(found, if kept { comment.as_str() } else { "" }, "{place}");
             }
         }
+    }
+}
+
+/// Told by the frame, before anything is derived: the pool estimates each class for itself.
+#[test]
+fn what_a_passphrase_costs_is_told_by_the_frame() {
+    for (file, kdf, millis) in [
+        ("openssl-pem-p256-des3", Kdf::Hash, 1),
+        ("keygen-pem-rsa-locked", Kdf::Hash, 8), // an RSA key is to be proven behind it
+        ("ppk2-ed25519-locked", Kdf::Hash, 1),
+        ("openssh-ed25519-aes128-ctr", Kdf::Bcrypt, 32),
+        ("most-bcrypt-64-rounds", Kdf::Bcrypt, 1024),
+        ("openssl-pkcs8-p256-pbkdf2-sha256-aes256", Kdf::Pbkdf2, 1),
+        ("openssl-pkcs8-p256-pbkdf2-1000000", Kdf::Pbkdf2, 128),
+        ("most-scrypt-64-mib", Kdf::Scrypt, 512),
+        ("ppk3-ed25519-locked", Kdf::Argon2, 16),
+        ("most-argon2-64-mib-16-passes", Kdf::Argon2, 512),
+    ] {
+        let case = cases().into_iter().find(|case| case.file == file).unwrap();
+        let read = KeyFile::read(&case.text, case.rules).unwrap_or_else(|fault| panic!("{file}: {fault}"));
+        assert_eq!(read.effort(), Effort::Derivation(Cost { kdf, millis }), "{file}");
     }
 }
 

@@ -16,6 +16,15 @@ use tonic_reflection::pb::{v1, v1alpha};
 use crate::server::{Place, Server};
 use crate::wire::{self, Client, held, list_all, made};
 
+/// The warning named the address of the configuration, which with port 0 nobody can reach.
+#[test]
+fn the_warning_of_openness_names_the_address_in_use() {
+    let server = Place::new().serve();
+    let log = server.log();
+    let warning = log.iter().find(|line| line.contains("no [auth]")).unwrap();
+    assert!(warning.contains(&format!("\"address\":\"{}\"", server.address())), "{warning}");
+}
+
 /// Whoever goes away in the middle of a create leaves a whole pair or nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_that_nobody_waits_for_is_whole_or_nothing() {

@@ -2,6 +2,7 @@
 //! A missing tool fails the test.
 
 pub mod craft;
+mod hints;
 mod private_refused;
 pub mod private_table;
 mod public_refused;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keypairs::telemetry::{
-    Exposition, LogFormat, METHODS, Method, Metrics, check_level, logs, serve_metrics, subscriber,
+    Exposition, Heavy, LogFormat, METHODS, Method, Metrics, check_level, logs, serve_metrics, subscriber,
 };
 use serde_json::Value;
 
@@ -95,6 +95,9 @@ fn the_text_is_well_formed_and_stable() {
             ("store_fsync_duration_seconds_count", "", 2.0),
             ("rsa_queue_depth", "", 1.0),
             ("rsa_generation_duration_seconds_count", "", 1.0),
+            ("heavy_queue_depth", "", 3.0),
+            ("heavy_work_duration_seconds_count", "work=\"bcrypt\"", 1.0),
+            ("heavy_work_duration_seconds_count", "work=\"proof\"", 2.0),
             ("rpc_server_call_duration_seconds_count", &call("keypairs.v1.KeyPairs/Get", "OK"), 2.0),
             ("rpc_server_call_duration_seconds_count", &call("keypairs.v1.KeyPairs/Get", "NOT_FOUND"), 1.0),
             ("rpc_server_call_duration_seconds_count", &call("_OTHER", "UNKNOWN"), 1.0),
@@ -135,7 +138,7 @@ fn labels_come_from_closed_lists() {
     for (_, labels, _) in parsed(&text, Exposition::Prometheus) {
         keys.extend(labels.split("\",").filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())));
     }
-    let known = ["action", "cloud", "code", "le", "rpc_method", "rpc_response_status_code", "version"];
+    let known = ["action", "cloud", "code", "le", "rpc_method", "rpc_response_status_code", "version", "work"];
     assert_eq!(keys.into_iter().collect::<Vec<_>>(), known);
 }
 
@@ -174,7 +177,12 @@ fn busy() -> Metrics {
     metrics.key_pairs_stored(7);
     metrics.store_group(40, ms(2));
     metrics.store_group(2, ms(1));
-    metrics.heavy_waiting(1);
+    metrics.rsa_waiting(2);
+    metrics.rsa_waiting(-1);
+    metrics.heavy_waiting(3);
+    metrics.heavy_done(Heavy::Bcrypt, ms(120));
+    metrics.heavy_done(Heavy::Proof, ms(6));
+    metrics.heavy_done(Heavy::Proof, ms(7));
     metrics.rsa_generated(ms(300));
     metrics.face_request("tencent", "CreateKeyPair", "", ms(2));
     metrics.face_request("baidu", "create", "Keypair.KeypairNameInvalid", ms(1));

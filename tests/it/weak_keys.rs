@@ -1,6 +1,7 @@
 //! What a project's rules, the operator's list and other keys make of a key, over the wire on a real server.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -89,12 +90,45 @@ async fn a_damaged_list_keeps_the_service_from_starting() {
         ("empty", Vec::new(), "too short"),
     ] {
         fs::write(&table, bytes).unwrap();
+        let checked = place.command(&["config", "check"]).output().unwrap();
+        assert_eq!(checked.status.code(), Some(65), "{what}: config check {checked:?}");
         let ended = place.try_serve(Duration::from_secs(60)).err().unwrap_or_else(|| panic!("{what}: it serves"));
         assert_eq!(ended.code, Some(65), "{what}: {ended:?}");
+        // Read before anything is made: who only has to mend a path finds no keyring that must be kept.
+        assert!(!place.data().exists(), "{what}: something was made");
         assert!(ended.log.contains(told) && ended.log.contains("compromised build"), "{what}: {}", ended.log);
     }
     fs::write(&table, sound).unwrap();
+    assert!(place.command(&["config", "check"]).output().unwrap().status.success());
     assert!(place.serve().stop().success());
+}
+
+/// The table is no secret, and the service may run as another user than who builds it.
+#[test]
+fn a_table_is_for_all_to_read_and_is_renewed_only_when_told_so() {
+    let lists = tempfile::tempdir().unwrap();
+    let (list, _, table) = ("list", "", "table").into_paths(lists.path());
+    let of = |count: usize| {
+        let keys = (0..count).map(|_| make(KeySpec::Ed25519).public().fingerprint_sha256());
+        fs::write(&list, keys.collect::<Vec<_>>().join("\n")).unwrap();
+    };
+    let mode = || fs::metadata(&table).unwrap().permissions().mode() & 0o777;
+    let told = |built: &Output| String::from_utf8_lossy(&[&built.stdout[..], &built.stderr].concat()).into_owned();
+    of(1);
+    let built = build(&[&list], &table, &[]);
+    assert!(built.status.success() && told(&built).starts_with("1 key in "), "{built:?}");
+    assert_eq!(mode(), 0o644);
+    let first = fs::read(&table).unwrap();
+    of(2);
+    let refused = build(&[&list], &table, &[]);
+    assert_eq!(refused.status.code(), Some(74));
+    assert!(told(&refused).contains("--force"), "{}", told(&refused));
+    assert_eq!(fs::read(&table).unwrap(), first);
+    let built = build(&[&list], &table, &["--force"]);
+    assert!(built.status.success() && told(&built).starts_with("2 keys in "), "{built:?}");
+    assert_eq!((mode(), fs::read(&table).unwrap() == first), (0o644, false));
+    let left = fs::read_dir(lists.path()).unwrap().count();
+    assert_eq!(left, 2, "list and table, and nothing beside them");
 }
 
 /// Refused where it is the caller's own project; anywhere else it is nobody's business but the operator's.
@@ -175,7 +209,9 @@ impl IntoPaths for (&str, &str, &str) {
 }
 
 fn build(lists: &[&String], table: &str, flags: &[&str]) -> Output {
-    let mut command = Command::new(crate::server::program());
+    // The usual mask, whatever that of the tests is.
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 022 && exec \"$@\"", "sh"]).arg(crate::server::program());
     command.args(["compromised", "build", "--out", table]).args(lists).args(flags).output().unwrap()
 }
 

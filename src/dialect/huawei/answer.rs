@@ -54,6 +54,12 @@ pub struct Keypair {
     /// When it was changed; 0: never.
     #[serde(deserialize_with = "number")]
     pub update_time: Millis,
+    /// What it is kept under, where that is a key of KMS; empty: it is not.
+    #[serde(deserialize_with = "or_empty")]
+    pub key_id: String,
+    /// The type of the key, as its public line begins.
+    #[serde(deserialize_with = "or_empty")]
+    pub algorithm: String,
 }
 
 /// Something in `{"keypair": ...}`.

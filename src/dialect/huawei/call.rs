@@ -2,13 +2,13 @@
 
 use http::Method;
 use http::header::CONTENT_TYPE;
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::action::Action;
 use super::body::{Around, Association, AssociationsWritten, KeypairWritten, NewKeypair, PrivateHalf, Server};
 use super::check::{AssociationRead, AssociationsRead, KeypairRead, name, read, read_list, required};
 use super::code::{Code, Flaw};
+use super::route::Route;
 use super::{BATCH, DESCRIPTION};
 use crate::dialect::json::to_bytes;
 use crate::dialect::{Request, decode_form, encode};
@@ -90,15 +90,7 @@ pub struct Window {
 impl Call {
     /// Reads a request. Whose it is, and whether its signature holds, was found out before.
     pub fn read(request: &Request) -> Result<Self, Flaw> {
-        let path: Vec<String> = request.uri().path().split('/').skip(1).map(decoded).collect();
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let query = decode_form(request.uri().query().unwrap_or_default());
-        let (project_id, operation) = match (request.method(), path.as_slice()) {
-            (&Method::GET, ["v3", "projects"]) => ("", Operation::Projects(value(&query, "name"))),
-            (method, ["v3", project_id, rest @ ..]) => (*project_id, routed(method, rest, &query, request)?),
-            _ => return Err(Code::ApiUnknown.into()),
-        };
-        Ok(Self { project_id: project_id.to_owned(), operation })
+        Route::of(request).ok_or(Code::ApiUnknown)?.call(request)
     }
 
     /// The request, unsigned, with path and query only. Refused when a text is too long for a target, or the project id
@@ -123,51 +115,52 @@ impl Call {
     }
 }
 
-/// A segment of a path as it is meant. What is not UTF-8 is replaced, and fits no name.
-fn decoded(segment: &str) -> String {
-    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+impl Route {
+    /// What the request, the one that this is the route of, asks for in full.
+    pub fn call(self, request: &Request) -> Result<Call, Flaw> {
+        let query = decode_form(request.uri().query().unwrap_or_default());
+        let operation = operation(self.action, self.word, &query, request)?;
+        Ok(Call { project_id: self.project_id, operation })
+    }
 }
 
-fn routed(method: &Method, path: &[&str], query: &[(String, String)], request: &Request) -> Result<Operation, Flaw> {
-    Ok(match (method.as_str(), path) {
-        ("POST", ["keypairs"]) => Operation::Create(NewKeypair::of("keypair", keypair(request)?)?),
-        ("GET", ["keypairs"]) => Operation::List(Page::of(query)?),
-        ("GET", ["keypairs", pair]) => Operation::Detail(in_path(pair)?),
-        ("PUT", ["keypairs", pair]) => {
-            Operation::Describe { name: in_path(pair)?, description: description(keypair(request)?)? }
+/// `word`: the pair or the task in the path.
+fn operation(action: Action, word: String, query: &[(String, String)], request: &Request) -> Result<Operation, Flaw> {
+    Ok(match action {
+        Action::CreateKeypair => Operation::Create(NewKeypair::of("keypair", keypair(request)?)?),
+        Action::ListKeypairs => Operation::List(Page::of(query)?),
+        Action::ListKeypairDetail => Operation::Detail(in_path(word)?),
+        Action::UpdateKeypairDescription => {
+            Operation::Describe { name: in_path(word)?, description: description(keypair(request)?)? }
         }
-        ("DELETE", ["keypairs", pair]) => Operation::Delete(in_path(pair)?),
-        ("DELETE", ["keypairs", pair, "private-key"]) => Operation::ClearPrivate(in_path(pair)?),
-        ("POST", ["keypairs", "private-key", "import"]) => {
-            Operation::ImportPrivate(PrivateHalf::of(keypair(request)?)?)
-        }
-        ("POST", ["keypairs", "private-key", "export"]) => {
-            Operation::ExportPrivate(name("keypair.name", keypair(request)?.name)?)
-        }
-        ("POST", ["keypairs", "private-key", "batch-export"]) => {
+        Action::DeleteKeypair => Operation::Delete(in_path(word)?),
+        Action::ClearPrivateKey => Operation::ClearPrivate(in_path(word)?),
+        Action::ImportPrivateKey => Operation::ImportPrivate(PrivateHalf::of(keypair(request)?)?),
+        Action::ExportPrivateKey => Operation::ExportPrivate(name("keypair.name", keypair(request)?.name)?),
+        Action::BatchExportPrivateKey => {
             Operation::BatchExport(batch("", read_list(request)?, |field, read: Around<KeypairRead>| {
                 name(&format!("{field}keypair.name"), read.keypair.name)
             })?)
         }
-        ("POST", ["keypairs", "batch-import"]) => {
+        Action::BatchImportKeypair => {
             Operation::BatchImport(batch("", read_list(request)?, |field, read: Around<KeypairRead>| {
                 NewKeypair::of(&format!("{field}keypair"), read.keypair)
             })?)
         }
-        ("POST", ["keypairs", "associate"]) => Operation::Associate(Association::of("", read(request)?)?),
-        ("POST", ["keypairs", "batch-associate"]) => {
+        Action::AssociateKeypair => Operation::Associate(Association::of("", read(request)?)?),
+        Action::BatchAssociateKeypair => {
             let read: AssociationsRead = read(request)?;
             Operation::BatchAssociate(batch("batch_keypairs", read.batch_keypairs, Association::of)?)
         }
-        ("POST", ["keypairs", "disassociate"]) => {
+        Action::DisassociateKeypair => {
             Operation::Disassociate(Server::of("server", read::<AssociationRead>(request)?.server)?)
         }
-        ("GET", ["tasks", id]) => Operation::Task(task(id)?),
-        ("GET", ["running-tasks"]) => Operation::RunningTasks(Window::of(query)?),
-        ("GET", ["failed-tasks"]) => Operation::FailedTasks(Window::of(query)?),
-        ("DELETE", ["failed-tasks"]) => Operation::ClearFailedTasks,
-        ("DELETE", ["failed-tasks", id]) => Operation::DeleteFailedTask(task(id)?),
-        _ => return Err(Code::ApiUnknown.into()),
+        Action::ListKeypairTask => Operation::Task(task(word)?),
+        Action::ListRunningTask => Operation::RunningTasks(Window::of(query)?),
+        Action::ListFailedTask => Operation::FailedTasks(Window::of(query)?),
+        Action::DeleteAllFailedTask => Operation::ClearFailedTasks,
+        Action::DeleteFailedTask => Operation::DeleteFailedTask(task(word)?),
+        Action::KeystoneListProjects => Operation::Projects(value(query, "name")),
     })
 }
 
@@ -175,8 +168,8 @@ fn keypair(request: &Request) -> Result<KeypairRead, Flaw> {
     read::<Around<KeypairRead>>(request).map(|around| around.keypair)
 }
 
-fn in_path(segment: &str) -> Result<String, Flaw> {
-    name("keypair_name", Some(segment.to_owned()))
+fn in_path(segment: String) -> Result<String, Flaw> {
+    name("keypair_name", Some(segment))
 }
 
 fn description(read: KeypairRead) -> Result<String, Flaw> {
@@ -194,13 +187,9 @@ fn batch<R, T>(field: &str, read: Vec<R>, of: impl Fn(&str, R) -> Result<T, Flaw
     read.into_iter().enumerate().map(|(at, read)| of(&format!("{field}[{at}]."), read)).collect()
 }
 
-fn task(id: &str) -> Result<String, Flaw> {
+fn task(id: String) -> Result<String, Flaw> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if id.is_empty() || id.len() > 64 || !id.chars().all(fits) {
-        Err(Code::TaskInvalid.into())
-    } else {
-        Ok(id.to_owned())
-    }
+    if id.is_empty() || id.len() > 64 || !id.chars().all(fits) { Err(Code::TaskInvalid.into()) } else { Ok(id) }
 }
 
 impl Page {

@@ -138,7 +138,11 @@ impl NewKeypair {
 impl Protection {
     fn of(field: &str, read: ProtectionRead) -> Result<Self, Flaw> {
         let encryption = choice(&format!("{field}.encryption"), read.encryption)?;
-        Ok(Self { private_key: read.private_key.filter(|key| !key.is_empty()), encryption })
+        let private_key = read.private_key.filter(|key| !key.is_empty());
+        if let Some(key) = &private_key {
+            refuse_ppk(field, key)?;
+        }
+        Ok(Self { private_key, encryption })
     }
 }
 
@@ -148,6 +152,7 @@ impl PrivateHalf {
         let protection = required(field, read.key_protection)?;
         let private_key =
             required(&format!("{field}.private_key"), protection.private_key.filter(|key| !key.is_empty()))?;
+        refuse_ppk(field, &private_key)?;
         let encryption = choice(&format!("{field}.encryption"), protection.encryption)?;
         let (name, user_id) = (name("keypair.name", read.name)?, user_id("keypair", read.user_id)?);
         Ok(Self { name, user_id, private_key, encryption })
@@ -175,6 +180,14 @@ impl Server {
         });
         Ok(Self { id, auth: auth.transpose()?, disable_password, port })
     }
+}
+
+/// The user guide: PuTTY's files are to be converted first.
+fn refuse_ppk(field: &str, private_key: &SecretText) -> Result<(), Flaw> {
+    if private_key.expose().trim_start().starts_with("PuTTY-User-Key-File-") {
+        return Err(Flaw::parameter(&format!("{field}.private_key"), "must be PEM, not a file of PuTTY's"));
+    }
+    Ok(())
 }
 
 fn user_id(field: &str, user_id: Option<String>) -> Result<UserId, Flaw> {

@@ -45,6 +45,11 @@ impl Flaw {
         Self::new(Code::SignatureRefused, format!("{}: {words}", Code::SignatureRefused.message()))
     }
 
+    /// What a request gets that was signed with temporary keys which nobody has.
+    pub fn of_unknown_token() -> Self {
+        Self::new(Code::SignatureRefused, format!("{}: decrypt token fail", Code::SignatureRefused.message()))
+    }
+
     /// What a request gets whose access key nobody has.
     pub fn of_unknown_access_key() -> Self {
         Self::new(Code::SignatureRefused, format!("{}: Get secretKey failed", Code::SignatureRefused.message()))

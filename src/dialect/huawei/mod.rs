@@ -1,9 +1,8 @@
 //! Huawei KPS, version 3: the operations on key pairs, the signature SDK-HMAC-SHA256 and the token beside it.
 //!
-//! `sign.rs` signs and verifies; `call.rs` has the operations, `body.rs` what their bodies hold, which
-//! `check.rs` reads; `answer.rs` is what comes back, `render.rs` writes it, `zip.rs` the one answer that is no
-//! JSON; `code.rs` and `action.rs` say
-//! what can go wrong, and in which operation.
+//! `sign.rs` signs and verifies; `route.rs` says which operation a request is for, `call.rs` has the
+//! operations, `body.rs` what their bodies hold, which `check.rs` reads; `answer.rs` is what comes back, `render.rs` writes it, `zip.rs` the one answer that is no
+//! JSON; `code.rs` and `action.rs` say what can go wrong, and in which operation.
 //! What is read was checked: a [`Call`] keeps every rule that the cloud's pages state. A pair has no id there but its
 //! name. It does not know which pairs, users or instances exist.
 
@@ -14,6 +13,7 @@ mod call;
 mod check;
 mod code;
 mod render;
+mod route;
 mod sign;
 mod zip;
 
@@ -26,6 +26,7 @@ pub use body::{Association, Auth, AuthKind, NewKeypair, PrivateHalf, Protection,
 pub use call::{Call, Operation, Page, Window};
 pub use code::{Code, Flaw};
 pub use render::Answer;
+pub use route::Route;
 pub use sign::{Claim, Signature, Steps, sign, with_token};
 
 /// Whether a name may hold it.
@@ -39,3 +40,5 @@ pub const NAME: usize = 64;
 pub const DESCRIPTION: usize = 255;
 /// The most pairs in one batch.
 pub const BATCH: usize = 10;
+/// The sizes of RSA keys that are taken.
+pub const RSA_BITS: [u16; 3] = [2048, 3072, 4096];

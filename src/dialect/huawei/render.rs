@@ -209,6 +209,8 @@ struct DetailWritten<'a> {
     delete_time: Option<Millis>,
     update_time: Option<Millis>,
     frozen_state: u8,
+    key_id: Option<&'a str>,
+    algorithm: &'a str,
 }
 
 impl<'a> DetailWritten<'a> {
@@ -228,6 +230,8 @@ impl<'a> DetailWritten<'a> {
             delete_time: None,
             update_time: Some(pair.update_time).filter(|time| *time != 0),
             frozen_state: 0,
+            key_id: Some(pair.key_id.as_str()).filter(|id| !id.is_empty()),
+            algorithm: &pair.algorithm,
         }
     }
 }

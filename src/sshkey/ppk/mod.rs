@@ -15,6 +15,7 @@ use ssh_cipher::Cipher;
 use zeroize::Zeroizing;
 
 use super::blob::Numbers;
+use super::cost::{Cost, Kdf};
 use super::draft::{Beside, Draft};
 use super::fault::{Fault, Side, comment, passphrase_wrong};
 use super::rules::KeyRules;
@@ -22,7 +23,7 @@ use super::wire::Reader;
 use crate::error::Reason;
 
 pub(super) use read::read;
-pub(super) use write::write;
+pub(super) use write::{write, write_cost};
 
 /// What every version starts with.
 pub(super) const START: &str = "PuTTY-User-Key-File-";
@@ -62,6 +63,11 @@ struct Derivation {
 }
 
 impl Derivation {
+    /// `bytes` of private section behind it.
+    fn cost(&self, bytes: usize) -> Cost {
+        Cost::of(Kdf::Argon2, u64::from(self.memory) * u64::from(self.passes) * ARGON2_NANOS / 1000, bytes)
+    }
+
     /// Key, initialisation vector and MAC key, one after the other.
     fn derive(&self, passphrase: &[u8]) -> Result<Zeroizing<[u8; DERIVED]>, Fault> {
         let refused = |_| Fault::internal("Argon2 refuses bounds that were checked");
@@ -74,6 +80,11 @@ impl Derivation {
 }
 
 impl Locked {
+    pub(super) fn cost(&self) -> Cost {
+        let bytes = self.frame.private.len();
+        self.derivation.as_ref().map_or(Cost::of(Kdf::Hash, 0, bytes), |derivation| derivation.cost(bytes))
+    }
+
     pub(super) fn unlock(self, passphrase: &[u8], rules: KeyRules) -> Result<Draft, Fault> {
         let (key, iv, mac_key) = match &self.derivation {
             Some(derivation) => split(&*derivation.derive(passphrase)?),
@@ -183,3 +194,4 @@ const BLOCK: usize = 16;
 const SHA1_LEN: usize = 20;
 const DERIVED: usize = KEY + BLOCK + 32;
 const LINE: usize = 64;
+const ARGON2_NANOS: u64 = 400; // a KiB, filled once

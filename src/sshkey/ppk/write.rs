@@ -8,6 +8,7 @@ use sha2::Sha256;
 use ssh_cipher::Cipher;
 use zeroize::Zeroizing;
 
+use super::super::cost::Cost;
 use super::super::fault::Fault;
 use super::super::private::{PrivateKey, Secret};
 use super::super::wire::{put_mpint, put_string, without_zeros};
@@ -36,8 +37,7 @@ pub(in crate::sshkey) fn write(
         let mac = frame.fed::<Hmac<Sha256>>(&MacKey::of_nothing(Version::Three), &frame.private)?;
         return Ok(frame.text("", &mac.finalize().into_bytes()));
     };
-    let salt = random::<16>(entropy).to_vec();
-    let derivation = Derivation { flavour: Algorithm::Argon2id, memory: 8192, passes: 13, parallelism: 1, salt };
+    let derivation = derivation(random::<16>(entropy).to_vec());
     let (cipher_key, iv, mac_key) = split(&*derivation.derive(passphrase.expose().as_bytes())?);
     fill_block(&mut private);
     let frame = frame(private.clone());
@@ -54,6 +54,15 @@ pub(in crate::sshkey) fn write(
         base16ct::lower::encode_string(&derivation.salt)
     );
     Ok(Frame { private: encrypted, ..frame }.text(&headers, &mac.finalize().into_bytes()))
+}
+
+/// What `write` under a passphrase costs.
+pub(in crate::sshkey) fn write_cost() -> Cost {
+    derivation(Vec::new()).cost(0)
+}
+
+fn derivation(salt: Vec<u8>) -> Derivation {
+    Derivation { flavour: Algorithm::Argon2id, memory: 8192, passes: 13, parallelism: 1, salt }
 }
 
 impl Frame {

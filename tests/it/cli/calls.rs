@@ -1,6 +1,7 @@
 //! What is sent, what is printed, and how refusals are told.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -117,6 +118,88 @@ fn refusals_are_told_on_stderr_in_full() {
     assert!(!told.contains('\x1b'), "no control characters on a terminal");
 }
 
+/// It was told twice: as the message, and as the only violation.
+#[test]
+fn a_single_violation_is_told_once() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock {
+        get: answer(|_| {
+            let mut details = ErrorDetails::with_error_info("NAME_TOO_LONG", "keypairs.v1", []);
+            details.set_bad_request(vec![FieldViolation::new("name", "must be shorter")]);
+            Err(Status::with_error_details(Code::InvalidArgument, "name: must be shorter", details))
+        }),
+        list: answer(|_| {
+            let mut details = ErrorDetails::with_error_info("FILTER_INVALID", "keypairs.v1", []);
+            let violations = ["view", "filter"].map(|field| FieldViolation::new(field, "must be else"));
+            details.set_bad_request(violations.to_vec());
+            let message = "view: must be else (and 1 more, see BadRequest)";
+            Err(Status::with_error_details(Code::InvalidArgument, message, details))
+        }),
+        ..Default::default()
+    });
+    let one = stderr(&server.keypairs(dir.path(), &["get", "web"], b""));
+    assert_eq!(one.matches("must be shorter").count(), 1, "{one}");
+    assert!(one.contains("NAME_TOO_LONG (InvalidArgument): name: must be shorter"), "{one}");
+    let two = stderr(&server.keypairs(dir.path(), &["list"], b""));
+    assert!(two.contains("\n  view: must be else") && two.contains("\n  filter: must be else"), "{two}");
+}
+
+/// The server does not know how its caller types what it asks for.
+#[test]
+fn advice_names_what_is_typed() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("key"), SECRET).unwrap();
+    let refused = |code, reason: &'static str, message: &'static str| {
+        Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, "keypairs.v1", []))
+    };
+    let server = Server::start(Mock {
+        import_private: answer(move |_| {
+            Err(refused(Code::FailedPrecondition, "PASSPHRASE_REQUIRED", "passphrase: the private key is encrypted"))
+        }),
+        undelete: answer(move |_| Err(refused(Code::InvalidArgument, "ID_INVALID", "id: must be 'kp-' and ..."))),
+        ..Default::default()
+    });
+    for (args, words) in [
+        (&["import-private", "web", "key"][..], "--passphrase-file FILE"),
+        (&["undelete", "web"], "list --show-deleted"),
+    ] {
+        let told = stderr(&server.keypairs(dir.path(), args, b""));
+        assert!(told.contains(words), "{args:?}: {told}");
+    }
+}
+
+/// A comment in Latin-1, as PuTTY on old Windows writes it, is no binary form.
+#[test]
+fn a_putty_file_with_a_comment_in_another_encoding_is_told_the_way_out() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock::default()); // a call would be UNIMPLEMENTED
+    let pem = dir.path().join("key");
+    let made =
+        std::process::Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&pem).status();
+    assert!(made.unwrap().success());
+    let puttygen = |from: &str, to: &str, comment: &[u8]| {
+        let mut command = std::process::Command::new("puttygen");
+        command.arg(from).arg("-C").arg(std::ffi::OsStr::from_bytes(comment)).args(["-O", "private", "-o", to]);
+        assert!(command.current_dir(dir.path()).status().unwrap().success());
+    };
+    puttygen("key", "latin", b"caf\xe9");
+    let run = server.keypairs(dir.path(), &["import-private", "web", "latin"], b"");
+    assert_eq!(code(&run), 2);
+    assert!(stderr(&run).contains("puttygen FILE -C COMMENT -o NEW"), "{}", stderr(&run));
+    // The advice, followed: it is sent.
+    puttygen("latin", "new", b"cafe");
+    assert_eq!(code(&server.keypairs(dir.path(), &["import-private", "web", "new"], b"")), 64 + 12);
+}
+
+/// With KEYPAIRS_SERVER set every line of usage had `--server <URL>`, as if it had been typed.
+#[test]
+fn usage_does_not_show_what_the_environment_says() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(Mock::default());
+    let run = server.keypairs(dir.path(), &["get"], b"");
+    assert!(stderr(&run).contains("Usage: keypairs get <NAME|--id <ID>>"), "{}", stderr(&run));
+}
+
 #[test]
 fn nobody_listens() {
     let dir = tempdir().unwrap();
@@ -181,8 +264,14 @@ fn keys_come_from_files_and_stdin() {
     assert_eq!(code(&private), 0, "{}", stderr(&private));
     let public = server.keypairs(dir.path(), &["import-public", "web", "key.pub"], b"");
     assert_eq!(code(&public), 0, "{}", stderr(&public));
-    let swapped = server.keypairs(dir.path(), &["import-public", "web", "-"], b"-----BEGIN RSA PRIVATE KEY-----\n");
-    assert_eq!(code(&swapped), 2, "a private key never travels as a public one");
+    for disguised in [
+        &b"-----BEGIN RSA PRIVATE KEY-----\n"[..],
+        b"{\"key\":\"-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIJq0yA3Zt5\"}",
+        b"MC4CAQAwBQYDK2VwBCIEIJq0yA3Zt5\n",
+    ] {
+        let swapped = server.keypairs(dir.path(), &["import-public", "web", "-"], disguised);
+        assert_eq!(code(&swapped), 2, "a private key never travels as a public one");
+    }
 }
 
 #[test]

@@ -8,9 +8,10 @@ use tonic::Code::{Ok as Fine, ResourceExhausted};
 use tonic::Request;
 
 use super::{World, import_private};
+use crate::callers::scrape;
 use crate::key_corpus::{Case, cases};
 use crate::refusal::Refusal;
-use crate::server::Server;
+use crate::server::{Server, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn derivations_that_would_wait_too_long_are_refused() {
@@ -25,6 +26,59 @@ async fn derivations_that_would_wait_too_long_are_refused() {
     // Nothing of it is left behind.
     let again = all_at_once(&world, &case("most-bcrypt-64-rounds"), 1, Duration::from_secs(30)).await;
     assert!(again[0].is_ok());
+}
+
+/// All derivations had one estimate: after some of half a second each, one of a microsecond was taken for one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn quick_passphrases_are_not_refused_because_slow_ones_were_seen() {
+    let world = World::configured("[limits]\nrsa_queue_wait_seconds = 1\n").await;
+    for _ in 0..6 {
+        // One at a time: a thread is always free, so none of them waits.
+        let slow = all_at_once(&world, &case("most-bcrypt-64-rounds"), 1, Duration::from_secs(30)).await;
+        assert!(slow[0].is_ok(), "{slow:?}");
+    }
+    for file in ["openssl-pem-p256-des3", "ppk2-ed25519-locked"] {
+        let told = all_at_once(&world, &case(file), 40, Duration::from_secs(30)).await;
+        assert!(told.iter().all(Result::is_ok), "{file}: {told:?}");
+    }
+}
+
+/// What operators see of the second pool: what waits, and what was done, by its kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_work_is_measured() {
+    let world = World::configured("[limits]\nrsa_queue_wait_seconds = 60\n").await;
+    let metrics = || scrape(world.server.metrics_address());
+    let done = |work: &str| {
+        let start = format!("heavy_work_duration_seconds_count{{work=\"{work}\"}} ");
+        metrics().lines().find_map(|line| line.strip_prefix(&start)).map(|count| count.parse::<u32>().unwrap())
+    };
+    // A missing passphrase is told at once: it takes no place in the pool, and teaches it nothing.
+    let mut unopened = case("most-bcrypt-64-rounds");
+    unopened.passphrase = None;
+    let told = all_at_once(&world, &unopened, 4, Duration::from_secs(30)).await;
+    assert!(told.iter().all(|told| told.as_ref().is_err_and(|told| told.reason == "PASSPHRASE_REQUIRED")), "{told:?}");
+    assert!(!metrics().contains("heavy_work_duration_seconds_count"), "{}", metrics());
+
+    let busy = case("most-bcrypt-64-rounds");
+    let going = all_at_once(&world, &busy, 8, Duration::from_secs(60));
+    let seen = tokio::task::spawn_blocking({
+        let address = world.server.metrics_address().to_owned();
+        move || wait_until("some of them wait", || !scrape(&address).contains("\nheavy_queue_depth 0\n"))
+    });
+    let (told, seen) = tokio::join!(going, seen);
+    assert!(told.iter().all(Result::is_ok) && seen.is_ok(), "{told:?}");
+    // It is counted right after it is answered.
+    wait_until("all are counted", || done("bcrypt") == Some(8));
+    assert!(metrics().contains("\nheavy_queue_depth 0\n") && metrics().contains("\nrsa_queue_depth 0\n"));
+    for (file, work) in [
+        ("openssl-pem-rsa", "proof"),
+        ("openssl-pem-p256-des3", "hash"),
+        ("most-scrypt-64-mib", "scrypt"),
+        ("most-argon2-64-mib-16-passes", "argon2"),
+    ] {
+        assert!(all_at_once(&world, &case(file), 1, Duration::from_secs(30)).await[0].is_ok(), "{file}");
+        wait_until("it is counted", || done(work) == Some(1));
+    }
 }
 
 /// Twenty derivations take some ten seconds of the processor; of those whose callers went away only the ones under way

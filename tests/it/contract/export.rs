@@ -1,5 +1,7 @@
 //! ExportPrivate and ClearPrivate: which format fits which key, and what is told where none does.
 
+use std::os::unix::fs::PermissionsExt;
+
 use keypairs::grpc::pb::{self, PrivateKeyFormat as Format};
 use tonic::Code::{FailedPrecondition, InvalidArgument};
 
@@ -108,6 +110,55 @@ async fn a_passphrase_goes_with_three_formats_and_is_refused_elsewhere() {
     assert_eq!((told.reason.as_str(), told.field()), (UNFIT, "format"));
 }
 
+/// A file under a passphrase that its owner can tell no tool is lost to him.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passphrase_is_one_that_tools_can_be_told() {
+    let mut world = World::new().await;
+    let id = world.make("web").await.id;
+    for (what, passphrase) in [
+        ("one byte more than ssh-keygen and openssl read", "a".repeat(1024)),
+        ("over 1 KiB", "ä".repeat(600)),
+        ("NUL, which ends it for puttygen", "a\0b".into()),
+        ("LF", "a\nb".into()),
+        ("CR", "a\r".into()),
+    ] {
+        let request = create_with("new", |request| request.passphrase.clone_from(&passphrase));
+        let mut exported = export(&id);
+        exported.passphrase.clone_from(&passphrase);
+        let refusals = [
+            Refusal::from(world.client.create(request).await),
+            Refusal::from(world.client.export_private(exported).await),
+        ];
+        for told in refusals {
+            assert_eq!((told.reason.as_str(), told.field()), ("PASSPHRASE_UNSUPPORTED", "passphrase"), "{what}");
+            assert!(!told.message.contains(&passphrase), "{what}: {}", told.message);
+        }
+    }
+    // The longest one, and one with blanks, open the file when a tool is told them as people do.
+    for passphrase in ["a".repeat(1023), " a\tb ".into()] {
+        let mut request = export(&id);
+        request.passphrase.clone_from(&passphrase);
+        let mut given = world.client.export_private(request).await.unwrap().into_inner();
+        assert!(ssh_keygen_opens(&std::mem::take(&mut given.private_key), &passphrase));
+    }
+}
+
+/// Whether ssh-keygen opens the file when it asks for the passphrase.
+fn ssh_keygen_opens(file: &str, passphrase: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str, mode| {
+        std::fs::write(path(name), text).unwrap();
+        std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    write("key", file, 0o600);
+    write("passphrase", passphrase, 0o600);
+    write("ask", "#!/bin/sh\ncat \"${0%ask}passphrase\"\n", 0o700);
+    let mut asks = std::process::Command::new("ssh-keygen");
+    asks.arg("-y").arg("-f").arg(path("key")).env("SSH_ASKPASS", path("ask")).env("SSH_ASKPASS_REQUIRE", "force");
+    asks.stdin(std::process::Stdio::null()).output().unwrap().status.success()
+}
+
 /// Invalid arguments are told before what exists: a format that no type of key takes is one, whichever pair is meant.
 /// One that some type takes depends on the pair.
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +181,9 @@ async fn a_format_that_fits_no_key_is_told_before_the_pair_is_looked_for() {
 async fn the_reason_of_an_export_is_bounded() {
     let mut world = World::new().await;
     let made = world.make("web").await;
-    for (reason, fits) in [("é".repeat(256), true), ("e".repeat(257), false), ("a\nb".into(), false)] {
+    for (reason, fits) in
+        [("é".repeat(256), true), ("e".repeat(257), false), ("a\nb".into(), false), ("a\u{200b}b".into(), false)]
+    {
         let mut request = export(&made.id);
         request.reason = reason;
         match world.client.export_private(request).await {

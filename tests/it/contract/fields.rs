@@ -29,6 +29,9 @@ async fn fields_at_their_edges() {
         ("labels[k]", "LABELS_INVALID", Box::new(move |r| r.labels = label("k", &"v".repeat(128)))),
         ("labels[k]", "LABELS_INVALID", Box::new(move |r| r.labels = label("k", "a\nb"))),
         ("labels[a\\nb]", "LABELS_INVALID", Box::new(move |r| r.labels = label("a\nb", ""))),
+        ("labels[k]", "LABELS_INVALID", Box::new(move |r| r.labels = label("k", "a\u{ad}b"))),
+        ("labels[k]", "LABELS_INVALID", Box::new(move |r| r.labels = label("k", "a\u{200d}b"))),
+        ("labels[a\\u{200b}b]", "LABELS_INVALID", Box::new(move |r| r.labels = label("a\u{200b}b", ""))),
         ("user_id", "USER_ID_INVALID", Box::new(|r| r.user_id = "u".repeat(65))),
         ("user_id", "USER_ID_INVALID", Box::new(|r| r.user_id = "ann smith".into())),
         ("project_id", "PROJECT_ID_INVALID", Box::new(|r| r.project_id = "p".repeat(64))),
@@ -49,6 +52,19 @@ async fn fields_at_their_edges() {
         assert_eq!((told.field(), told.reason.as_str(), told.code), (field, reason, InvalidArgument), "{told:?}");
     }
     assert_eq!(world.count().await, 0);
+}
+
+/// Where letters need them the joiners are text like any other, and come back as they were sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn joiners_that_join_are_kept() {
+    let mut world = World::new().await;
+    let persian = "می\u{200c}خواهم";
+    let request = create_with("web", |request| {
+        request.description = persian.into();
+        request.labels = [(persian.to_owned(), "ක\u{dca}\u{200d}ය".to_owned())].into();
+    });
+    let made = pair(world.client.create(request).await);
+    assert_eq!((made.description.as_str(), made.labels[persian].as_str()), (persian, "ක\u{dca}\u{200d}ය"));
 }
 
 /// `local` is there without being asked: what is asked of it is told to be in vain, not dropped.

@@ -1,13 +1,16 @@
 //! request_id: a call sent again does not act twice.
 
 use keypairs::grpc::pb;
-use tonic::Code::{Aborted, NotFound};
+use keypairs::sshkey::{KeyFormat, KeySpec};
+use tonic::Code::{Aborted, InvalidArgument, NotFound, ResourceExhausted};
 use tonic::{Response, Status};
 
 use super::{
     World, clear, create_with, delete, describe, export, import_private, import_public, new_key, pair, undelete,
 };
+use crate::callers::scrape;
 use crate::refusal::Refusal;
+use crate::sshkey::{encode, make};
 
 const ID: &str = "8b2a5c1e-6f0d-4b7a-9a53-0d2f4f3c1e77";
 
@@ -142,6 +145,52 @@ async fn a_delete_of_nothing_stays_a_delete_of_nothing() {
     let made = world.make("web").await;
     assert_eq!(world.client.delete(request()).await.unwrap().into_inner().key_pair, None);
     assert_eq!(world.get(&made.id).await.unwrap(), made);
+}
+
+/// A repeat derived the key again, and heard PASSPHRASE_RATE_LIMITED where others had been wrong meanwhile: whoever did not
+/// get the first answer could not get it for a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_import_is_answered_without_opening_the_file_again() {
+    let mut world = World::new().await;
+    let file = encode(&make(KeySpec::Ed25519), KeyFormat::OpenSsh, Some("correct horse"));
+    let import = |name: &str, passphrase: &str, request_id: &str| {
+        let mut request = import_private(name, &file);
+        (request.passphrase, request.request_id) = (passphrase.into(), request_id.into());
+        request
+    };
+    let opened = |world: &World| {
+        let metrics = scrape(world.server.metrics_address());
+        let count = metrics.lines().find(|line| line.starts_with("heavy_work_duration_seconds_count{work=\"bcrypt\"}"));
+        count.unwrap_or("none").to_owned()
+    };
+    let first = world.client.import_private(import("web", "correct horse", ID)).await.unwrap().into_inner();
+    for _ in 0..10 {
+        Refusal::expect(
+            world.client.import_private(import("db", "wrong", "")).await,
+            InvalidArgument,
+            "PASSPHRASE_WRONG",
+        );
+    }
+    let limited = || import("db", "correct horse", "");
+    let told =
+        Refusal::expect(world.client.import_private(limited()).await, ResourceExhausted, "PASSPHRASE_RATE_LIMITED");
+    assert!(told.retry_after.is_some());
+    let before = opened(&world);
+    for _ in 0..2 {
+        let again = world.client.import_private(import("web", "correct horse", ID)).await.unwrap().into_inner();
+        assert_eq!(again, first);
+    }
+    assert_eq!(opened(&world), before, "the file was opened again");
+    // Under the same id another passphrase is another request, and the limit comes first.
+    let other = world.client.import_private(import("web", "other", ID)).await;
+    Refusal::expect(other, ResourceExhausted, "PASSPHRASE_RATE_LIMITED");
+    // It was written down as any ImportPrivate.
+    let audited = |line: &String| line.contains("\"target\":\"audit\"") && line.contains("\"ImportPrivate\"");
+    let audited = world.server.log().into_iter().filter(audited).filter(|line| line.contains("\"web\"")).count();
+    assert_eq!(audited, 3, "the first and both repeats");
+    world.delete(&first.key_pair.unwrap().id).await;
+    let gone = world.client.import_private(import("web", "correct horse", ID)).await;
+    Refusal::expect(gone, NotFound, "KEY_PAIR_NOT_FOUND");
 }
 
 /// One request in two spellings: the id's letters in either case, the project named or left out.

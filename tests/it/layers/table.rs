@@ -31,6 +31,7 @@ pub const LAYERS: &[(&str, u8)] = &[
     ("clock", 0),
     ("error", 0),
     ("octets", 0),
+    ("plain", 0),
     ("ready", 0),
     ("secret", 0),
 ];
@@ -122,7 +123,7 @@ pub const NAMED: &[(&str, &[&str], &str)] = &[
     ("scrypt", &["sshkey/"], "derivations of foreign key files"),
     ("argon2", &["sshkey/"], "derivations of foreign key files"),
     ("rand", &["clock.rs"], "randomness is handed in"),
-    ("clap", &["cli/", "main.rs"], "only the command line is typed"),
+    ("clap", &["cli/"], "only the command line is typed"),
     ("toml", &["config/"], "only the config is TOML"),
     // Adapters: the ports are named everywhere, what is behind them only where it is put together.
     ("Keyring::create", &["app/"], "an adapter is named where it is built"),

@@ -1,17 +1,18 @@
 //! Public keys that are refused, one line each. The same table goes through the parser and over the wire.
 
+use base64ct::{Base64, Encoding};
 use keypairs::error::Reason::{self, *};
 use keypairs::sshkey::{Curve, KeySpec};
 
 use super::craft::{Rsa, line, mpint, rsa_line, strings};
-use super::{KeyFormat, encode, make};
+use super::{KeyFormat, encode, make, run};
 
 /// The row of the table of bad inputs, what is wrong, the text, the reason.
 pub type BadKey = (u16, &'static str, String, Reason);
 
 /// Every public key that is refused.
 pub fn rows() -> Vec<BadKey> {
-    [texts(), types(), foreign_files(), blobs(), points(), rsa_numbers()].concat()
+    [texts(), types(), foreign_files(), private_keys_in_disguise(), blobs(), points(), rsa_numbers()].concat()
 }
 
 fn texts() -> Vec<BadKey> {
@@ -34,6 +35,8 @@ fn texts() -> Vec<BadKey> {
         (40, "escape sequence in the comment", format!("{good} \x1b[31mred"), PublicKeyCommentInvalid),
         (40, "tab in the comment", format!("{good} a\tb"), PublicKeyCommentInvalid),
         (40, "RTL override in the comment", format!("{good} a\u{202e}b"), PublicKeyCommentInvalid),
+        (40, "zero-width space in the comment", format!("{good} a\u{200b}b"), PublicKeyCommentInvalid),
+        (40, "tags in the comment", format!("{good} a\u{e0041}\u{e007f}b"), PublicKeyCommentInvalid),
         (42, "comment of 1,025 bytes", format!("{good} {}", "c".repeat(1025)), PublicKeyTooLarge),
         (42, "comment of 64 KiB", format!("{good} {}", "c".repeat(64 << 10)), PublicKeyTooLarge),
         (45, "base64 without padding", padded.trim_end_matches('=').into(), PublicKeyMalformed),
@@ -77,6 +80,42 @@ fn foreign_files() -> Vec<BadKey> {
         (53, "private key: PuTTY", "PuTTY-User-Key-File-3: ssh-ed25519\n".into(), PrivateKeyInPublicField),
         (53, "private key: bare base64", "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU=".into(), PrivateKeyInPublicField),
     ]
+}
+
+/// A private key, with something around it or without its first and last line: what people paste.
+fn private_keys_in_disguise() -> Vec<BadKey> {
+    let file = |spec, format| encode(&make(spec), format, None);
+    let (openssh, pkcs8) = (file(KeySpec::Ed25519, KeyFormat::OpenSsh), file(KeySpec::Ed25519, KeyFormat::Pkcs8));
+    let body = |file: &str| file.lines().filter(|line| !line.starts_with("-----")).collect::<Vec<_>>().join("\n");
+    let quoted = |file: &str| file.lines().map(|line| format!("> {line}\n")).collect::<String>();
+    let json = |text: &str| format!("{{\"key\":{}}}", serde_json::to_string(text).unwrap());
+    let p256 = KeySpec::Ecdsa(Curve::P256);
+    let locked = run("openssl", &["pkcs8", "-topk8", "-passout", "pass:x"], &pkcs8);
+    let locked = String::from_utf8(locked).unwrap();
+    let line = make(KeySpec::Ed25519).public().line("me");
+    [
+        ("quoted", quoted(&pkcs8)),
+        ("quoted PPK", quoted(&file(KeySpec::Ed25519, KeyFormat::Ppk))),
+        ("in JSON", json(&openssh)),
+        ("in JSON, without its lines", json(&body(&pkcs8))),
+        ("in JSON, after a line end", json(&format!("\n{}", body(&pkcs8)))),
+        ("in a sentence", format!("my key is {} thanks", openssh.replace('\n', " "))),
+        ("in a sentence, without its lines", format!("my key is {}, thanks", body(&pkcs8))),
+        ("a setting", format!("SSH_KEY={}", body(&pkcs8))),
+        ("behind a public line", format!("{line}\n{openssh}")),
+        ("in the comment of a public line", format!("{line} {}", body(&pkcs8))),
+        ("after a byte order mark", format!("\u{feff}{openssh}")),
+        ("only its last line", "AAAA\n-----END OPENSSH PRIVATE KEY-----".to_owned()),
+        ("base64 of PKCS#8", body(&pkcs8)),
+        ("base64 of PKCS#8, RSA", body(&file(KeySpec::Rsa(2048), KeyFormat::Pkcs8))),
+        ("base64 of PKCS#8, encrypted", body(&locked)),
+        ("base64 of PKCS#1", body(&file(KeySpec::Rsa(2048), KeyFormat::Pkcs1))),
+        ("base64 of SEC1", body(&file(p256, KeyFormat::Sec1))),
+        ("base64 of a whole file", Base64::encode_string(pkcs8.as_bytes())),
+        ("base64 of a whole OpenSSH file", Base64::encode_string(openssh.as_bytes())),
+    ]
+    .map(|(what, text)| (53, what, text, PrivateKeyInPublicField))
+    .to_vec()
 }
 
 fn blobs() -> Vec<BadKey> {

@@ -29,6 +29,8 @@ fn pair() -> Keypair {
         user_id: "6c2a33b1b8474d0dbac0a24297127525".to_owned(),
         create_time: 1_581_507_580_000,
         update_time: 0,
+        key_id: String::new(),
+        algorithm: String::new(),
     }
 }
 
