@@ -98,6 +98,7 @@ run "SDK at the double: huawei" python_script sdk/test_huawei --at double
 run "seeds at the double" python_script sdk/seeds --at double
 run "limits at the double" python_script sdk/limits --at double
 run "SDK at the face: baidu" python_script sdk/test_baidu --at face
+run "SDK at the face: tencent" python_script sdk/test_tencent --at face
 run "SDK at the face: huawei" python_script sdk/test_huawei --at face
 run "seeds at the face" python_script sdk/seeds --at face
 run "limits at the face" python_script sdk/limits --at face

@@ -16,6 +16,7 @@ mod baidu;
 mod bed;
 mod huawei;
 mod serving;
+mod tencent;
 
 /// Signatures cover the target, `Host` and header values as they were sent: nothing may be put in order on the way.
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use crate::dialect::Kind;
 use crate::dialect::tencent::{Answer, Code, Flaw, Tag};
 use crate::face::fault::kind_of;
 use crate::face::pairs::Making;
-use crate::model::{Description, KeyPairName, Labels};
+use crate::model::{Description, KeyPairName, KeyPairState, Labels};
 use crate::service::command::{By, Delete, Key, NewPair, Update};
 use crate::sshkey::Algorithm;
 
@@ -99,7 +99,7 @@ impl Desk<'_> {
     pub(super) async fn delete(&self, key_ids: &[String]) -> Result<Answer, Flaw> {
         let mut keys = Vec::new();
         for key_id in key_ids.iter().collect::<BTreeSet<_>>() {
-            keys.push(self.found(key_id).await?);
+            keys.push(self.still_there(key_id).await?);
         }
         let deletes = keys.into_iter().map(|key| self.face.service().delete(self.call.clone(), deletion(key)));
         let done: Vec<_> = stream::iter(deletes).buffered(AT_ONCE).collect().await;
@@ -113,6 +113,17 @@ impl Desk<'_> {
         let by = by_key_id(key_id).ok_or(Code::InvalidKeyPairIdNotFound)?;
         let pair = self.told(self.face.one(self.account, by).await)?;
         Ok(self.account.key(By::Id(pair.id)))
+    }
+
+    /// The pair of an id that is to be deleted: also one that a cloud did not let go of before, so that it can be tried
+    /// again.
+    async fn still_there(&self, key_id: &str) -> Result<Key, Flaw> {
+        let by = by_key_id(key_id).ok_or(Code::InvalidKeyPairIdNotFound)?;
+        let pair = self.told(self.face.service().pair(&self.account.key(by)).await)?;
+        match pair.state {
+            KeyPairState::Active | KeyPairState::Deleting => Ok(self.account.key(By::Id(pair.id))),
+            KeyPairState::Pending | KeyPairState::Deleted => Err(Code::InvalidKeyPairIdNotFound.into()),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Placements at clouds in memory: what a call does, what it takes back, and what the settler makes of the rest.
 
-mod bed;
+pub mod bed;
 mod calls;
 mod cloud;
 mod matrix;
