@@ -102,6 +102,10 @@ run "SDK at the face: tencent" python_script sdk/test_tencent --at face
 run "SDK at the face: huawei" python_script sdk/test_huawei --at face
 run "seeds at the face" python_script sdk/seeds --at face
 run "limits at the face" python_script sdk/limits --at face
+run "storm at the face, short" python_script sdk/storm --at face --seconds 5
+run "loop" python_script sdk/loop
+run "clouds" python_script sdk/clouds --pairs 120
+run "crash matrix, short" python_script sdk/crash_matrix --short --parallel 8
 run "system calls" python_script trace
 run "power loss" python_script power_loss   # as root
 
