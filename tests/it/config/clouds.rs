@@ -31,7 +31,7 @@ fn a_provider_of_each_cloud_with_its_defaults() {
         let own = provider(name);
         assert_eq!((own.cloud.kind(), own.endpoint.as_str(), own.region.as_str()), (kind, endpoint, region));
         assert_eq!((own.calls.rate, own.calls.in_flight), (rate, 32));
-        assert_eq!(own.calls.timeout, Duration::from_secs(10));
+        assert_eq!(own.calls.timeout, Duration::from_secs(8));
         assert_eq!(own.calls.connect_timeout, Duration::from_secs(3));
         assert!(own.key_types.is_none() && !own.allow_insecure_endpoint);
         assert!(own.calls.ca_file.is_none() && own.calls.proxy.is_none());
