@@ -2,7 +2,8 @@
 //!
 //! Ids are `k-` and the short id; every ACTIVE pair of the account's project is shown, with the name that it has.
 //! Promise: refusals are in the words of Baidu's pages; where those have none for what happened, in the nearest ones,
-//! and a taken name, which Baidu does not know, is told as such. It knows no instance: none is there to attach a pair to.
+//! and a taken name, which Baidu does not know, is told as such. It knows no instance, so that a pair can be attached to
+//! none.
 
 use async_trait::async_trait;
 

@@ -1,7 +1,7 @@
 //! The pairs of an account, as every cloud's file asks for them: those that are there, and new ones.
 //!
-//! Promise: what is shown is ACTIVE, of the account's own project, however it was made; what is made is an ordinary pair
-//! that bears the mark of the cloud's API, within the account's quota, and only here: at no cloud.
+//! Promise: what is shown is ACTIVE, of the account's own project, however it was made; what is made is an ordinary
+//! pair that bears the mark of the cloud's API, within the account's quota, and only here: at no cloud.
 
 use crate::error::{Error, Reason, Result};
 use crate::model::{
@@ -16,7 +16,8 @@ use crate::sshkey::{KeyFormat, KeySpec, PrivateKey, PublicKey};
 
 use super::{Account, Face};
 
-/// What a cloud's create call makes. As usual: RSA 2048, given out as PKCS#1, kept under the project's default encryption.
+/// What a cloud's create call makes. As usual: RSA 2048, given out as PKCS#1, kept under the project's default
+/// encryption.
 pub(super) struct Making {
     /// What the key shall be.
     pub spec: KeySpec,
@@ -164,8 +165,8 @@ impl Face {
     }
 }
 
-/// Shows the pairs of a project that the filter wants, in ascending id, for as long as `see` says to go on. Damaged rows
-/// are passed by: no cloud has a word for them.
+/// Shows the pairs of a project that the filter wants, in ascending id, for as long as `see` says to go on. Damaged
+/// rows are passed by: no cloud has a word for them.
 pub(super) async fn walk(
     service: &Service,
     project: &ProjectId,

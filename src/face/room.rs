@@ -1,9 +1,9 @@
 //! Room for new pairs: the quota of each cloud, project and region.
 //!
-//! Promise: however many make pairs at once, one is refused exactly when as many as the quota are there: those under way
-//! are waited for where it depends on them, and fail or succeed before anybody is refused because of them. What is
-//! counted are the project's live pairs that were made through this cloud's API in this region. It holds in this process:
-//! a second one with the same accounts could make as many again at the same moment.
+//! Promise: however many make pairs at once, one is refused exactly when as many as the quota are there: those under
+//! way are waited for where it depends on them, and fail or succeed before anybody is refused because of them. What is
+//! counted are the project's live pairs that were made through this cloud's API in this region. It holds in this
+//! process: a second one with the same accounts could make as many again at the same moment.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,8 +44,8 @@ impl Rooms {
         Self(limited.map(|account| (place(account), room())).collect())
     }
 
-    /// Takes a place for one more pair of this account; `None`: it has no quota. Give it back once the pair is there, or
-    /// is known not to come.
+    /// Takes a place for one more pair of this account; `None`: it has no quota. Give it back once the pair is there,
+    /// or is known not to come.
     pub(super) async fn take(&self, service: &Service, account: &Account) -> Result<Option<Taken>> {
         let (Some(quota), Some(room)) = (account.quota, self.0.get(&place(account))) else { return Ok(None) };
         let _turn = room.turn.lock().await;
@@ -72,8 +72,8 @@ fn place(account: &Account) -> Place {
     (account.cloud, account.project.clone(), account.region.clone())
 }
 
-/// How many pairs count against the quota, but not further than that. Where all of the project's would leave room they are
-/// the answer: the store knows their number, and a project's rows, deleted ones too, are many to look through.
+/// How many pairs count against the quota, but not further than that. Where all of the project's would leave room they
+/// are the answer: the store knows their number, and a project's rows, deleted ones too, are many to look through.
 async fn count(service: &Service, account: &Account, quota: u32, under_way: u32) -> Result<u32> {
     let all = u32::try_from(service.project(&account.project).await?.key_pairs).unwrap_or(u32::MAX);
     if all.saturating_add(under_way) < quota {

@@ -4,124 +4,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use keypairs::clock::{ManualClock, OsEntropy};
-use keypairs::dialect::baidu::sign;
-use keypairs::dialect::{Credentials, Kind, Request};
-use keypairs::face::{Account, Baidu, Cloud, Face, Limits, Parts, Rate, Told};
-use keypairs::model::{ProviderKind, UserId};
-use keypairs::secret::{SecretBytes, SecretText};
+use keypairs::clock::OsEntropy;
+use keypairs::dialect::Kind;
+use keypairs::face::{Baidu, Cloud};
+use keypairs::model::ProviderKind;
+use keypairs::secret::SecretBytes;
 use keypairs::service::call::CallId;
 use keypairs::sshkey::{AwsLcKeyMaker, Curve, KeyMaker, KeySpec};
 use serde_json::{Value, json};
-use tokio_util::task::TaskTracker;
 
-use super::bed;
-use crate::house::{House, by_id, project};
+use crate::house::by_id;
+use crate::placements::bed::{Bed as Clouds, at};
+use crate::placements::calls::FREE;
+use asking::{Bed, NOW, Seen, face, request, send, signed};
 
-/// The face of our project `p`: the account `AK` in `bj`, and `AK-gz` in `gz`.
-struct Bed {
-    house: House,
-    face: Arc<Face>,
-}
-
-/// One answer.
-#[derive(Debug)]
-struct Seen {
-    status: u16,
-    headers: Vec<(String, String)>,
-    told: Told,
-    bytes: String,
-    body: Value,
-}
-
-impl Bed {
-    fn new() -> Self {
-        Self::with(None, 0)
-    }
-
-    fn with(quota: Option<u32>, rate: u32) -> Self {
-        let house = House::in_memory();
-        let account = |key: &str, region: &str| Account {
-            cloud: ProviderKind::Baidu,
-            access_key: key.to_owned(),
-            secret_key: Some(text("SK")),
-            token: None,
-            project: project("p"),
-            user_id: UserId::parse("", "alice").unwrap(),
-            region: region.to_owned(),
-            cloud_project_id: String::new(),
-            cloud_project_ids: Vec::new(),
-            quota,
-            resources_per_tag: None,
-            rate: Rate::per_second(rate),
-        };
-        let face = Face::new(Parts {
-            service: house.service.clone(),
-            clock: Arc::new(ManualClock::at(NOW)),
-            accounts: vec![account("AK", "bj"), account("AK-gz", "gz")],
-            clouds: vec![Arc::new(Baidu)],
-            limits: Limits::with_deadline(std::time::Duration::from_secs(60)),
-            seed: 7,
-            calls: TaskTracker::new(),
-            observer: Arc::new(|_, _, _| ()),
-        });
-        Self { house, face }
-    }
-
-    async fn send(&self, request: Request) -> Seen {
-        let answer = Baidu.answer(&self.face, request, bed::call()).await;
-        let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-            (name.to_string(), value.to_str().unwrap().to_owned())
-        };
-        Seen {
-            status: answer.status().as_u16(),
-            headers: answer.headers().iter().map(header).collect(),
-            told: *answer.extensions().get().expect("what it was"),
-            bytes: String::from_utf8(answer.body().expose().to_vec()).unwrap(),
-            body: serde_json::from_slice(answer.body().expose()).unwrap_or_default(),
-        }
-    }
-
-    async fn ask(&self, method: &str, target: &str, body: Value) -> Seen {
-        self.send(signed(("AK", "SK"), NOW, request(method, target, &body))).await
-    }
-
-    async fn import(&self, key: &str, name: &str, public_key: &str) -> Seen {
-        let body = json!({"name": name, "publicKey": public_key});
-        self.send(signed((key, "SK"), NOW, request("PUT", "/v2/keypair?import", &body))).await
-    }
-
-    /// The ids of a page, and the marker of the next.
-    async fn page(&self, query: &str) -> (Vec<String>, Option<String>) {
-        let seen = self.ask("GET", &format!("/v2/keypair{query}"), Value::Null).await;
-        let pairs = seen.fine()["keypairs"].as_array().unwrap();
-        let ids: Vec<_> = pairs.iter().map(|pair| pair["keypairId"].as_str().unwrap().to_owned()).collect();
-        let next = seen.body.get("nextMarker").map(|next| next.as_str().unwrap().to_owned());
-        assert_eq!(seen.body["isTruncated"], next.is_some());
-        (ids, next)
-    }
-}
-
-impl Seen {
-    fn refused(&self, status: u16, code: &str, message: &str) {
-        let body = json!({"code": code, "message": message, "requestId": ID});
-        assert_eq!((self.status, &self.body), (status, &body), "{self:?}");
-        assert_eq!(self.told.code, code);
-        self.has_headers();
-    }
-
-    fn fine(&self) -> &Value {
-        assert!(self.status == 200 && self.told.code.is_empty(), "{self:?}");
-        self.has_headers();
-        &self.body
-    }
-
-    /// Exactly these; the listener adds `Date` and `Content-Length`.
-    fn has_headers(&self) {
-        let wanted = [("content-type", "application/json;charset=UTF-8"), ("x-bce-request-id", ID)];
-        assert_eq!(self.headers, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    }
-}
+mod asking;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_is_known_before_what_is_asked() {
@@ -319,8 +216,8 @@ async fn of_sixteen_at_once_one_gets_the_last_place() {
     bed.import("AK", "again", &fresh()).await.fine();
 }
 
-/// Nobody is refused for a place that is only being tried for: of sixteen, eight want one name; the seven that do not get
-/// it leave their places to the others.
+/// Nobody is refused for a place that is only being tried for: of sixteen, eight want one name; the seven that do not
+/// get it leave their places to the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_fails_leaves_the_place() {
     let bed = Arc::new(Bed::with(Some(9), 0));
@@ -347,6 +244,29 @@ async fn each_action_has_its_rate() {
     own.fine();
 }
 
+/// What a cloud has in use is deleted once it is free: until then the pair is not shown, and deleting it can be tried
+/// again.
+#[tokio::test]
+async fn a_pair_that_a_cloud_has_in_use_is_deleted_later() {
+    let clouds = Clouds::new();
+    let (pair, _) = clouds.create("web", at(&["tencent-gz"]), FREE).await.unwrap();
+    let target = format!("/v2/keypair/k-{}", pair.unwrap().short_id.as_str());
+    let face = face(&clouds.service, "default", None, 0);
+    let ask = |method| send(&face, signed(("AK", "SK"), NOW, request(method, &target, &Value::Null)));
+    ask("GET").await.fine();
+    let cloud = clouds.cloud("tencent-gz");
+    let id = cloud.keys()[0].remote.id.clone();
+    cloud.change(&id, |held| held.is_in_use = true);
+    for _ in 0..2 {
+        ask("DELETE").await.refused(403, "Keypair.DeleteKeypairInUse", "Keypair is in use.");
+        ask("GET").await.refused(404, "Keypair.KeypairNotExist", "Keypair not exist.");
+    }
+    cloud.change(&id, |held| held.is_in_use = false);
+    ask("DELETE").await.fine();
+    ask("DELETE").await.refused(404, "Keypair.KeypairNotExist", "Keypair not exist.");
+    assert!(cloud.keys().is_empty());
+}
+
 /// Sixteen imports at once.
 async fn at_once(bed: &Arc<Bed>, name: impl Fn(usize) -> String) -> Vec<Seen> {
     let tasks: Vec<_> = (0..16)
@@ -360,22 +280,6 @@ async fn at_once(bed: &Arc<Bed>, name: impl Fn(usize) -> String) -> Vec<Seen> {
         seen.push(task.await.unwrap());
     }
     seen
-}
-
-fn request(method: &str, target: &str, body: &Value) -> Request {
-    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    let request = http::Request::builder().method(method).uri(target).header("host", "bcc.bj.baidubce.com");
-    request.body(SecretBytes::new(body)).unwrap()
-}
-
-fn signed((access_key, secret_key): (&str, &str), now: i64, mut request: Request) -> Request {
-    let (access_key, secret_key) = (access_key.to_owned(), text(secret_key));
-    sign(&mut request, &Credentials { access_key, secret_key, security_token: None }, now).unwrap();
-    request
-}
-
-fn text(text: &str) -> SecretText {
-    SecretText::new(text.to_owned())
 }
 
 /// A public key that was never there.
@@ -403,6 +307,3 @@ const MODEL: [&str; 9] = [
     "fingerPrint",
     "instanceCount",
 ];
-/// The call id 7, as the answers write it.
-const ID: &str = "00000000-0000-0000-0000-000000000007";
-const NOW: i64 = 1_800_000_000_000;
