@@ -1,10 +1,12 @@
 //! The closed list of reasons is one list: in the code, in errors.proto and in docs/ERRORS.md.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use keypairs::error::Reason;
+use keypairs::dialect::{baidu, huawei, tencent};
+use keypairs::error::{Error, Reason};
+use keypairs::face::kind_of;
 use keypairs::grpc::pb;
 use keypairs::grpc::status::code;
 
@@ -58,6 +60,25 @@ fn not_answered_yet_is_true() {
             row.reason
         );
     }
+}
+
+/// What the face answers for each reason, and adapters understand: one row for what is one thing in the clouds' words.
+#[test]
+fn the_clouds_words_are_true() {
+    let mut rows: BTreeMap<String, (String, Vec<&str>)> = BTreeMap::new();
+    for reason in Reason::ALL {
+        let kind = kind_of(&Error::new(*reason, ""));
+        let words = [
+            baidu::Code::of_kind(kind).text(),
+            tencent::Action::ImportKeyPair.code(kind).as_str(),
+            huawei::Action::CreateKeypair.refused(kind).code.as_str(),
+        ];
+        rows.entry(format!("{kind:?}")).or_insert((words.join(" | "), Vec::new())).1.push(reason.as_str());
+    }
+    let rows = rows.into_values().map(|(words, reasons)| format!("| {} | {words} |\n", reasons.join(", ")));
+    let wanted: String = rows.collect();
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ERRORS.md")).unwrap();
+    assert!(text.contains(&wanted), "docs/ERRORS.md, the table of the clouds' words, should be:\n{wanted}");
 }
 
 /// The rows of the last table of docs/ERRORS.md.

@@ -175,6 +175,12 @@ async fn a_finished_import_is_answered_without_opening_the_file_again() {
     let told =
         Refusal::expect(world.client.import_private(limited()).await, ResourceExhausted, "PASSPHRASE_RATE_LIMITED");
     assert!(told.retry_after.is_some());
+    // What was done is counted a moment after it is answered.
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !opened(&world).ends_with(" 11") {
+        assert!(std::time::Instant::now() < end, "{}", opened(&world));
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
     let before = opened(&world);
     for _ in 0..2 {
         let again = world.client.import_private(import("web", "correct horse", ID)).await.unwrap().into_inner();
