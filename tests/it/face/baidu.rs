@@ -223,7 +223,8 @@ async fn who_fails_leaves_the_place() {
     let bed = Arc::new(Bed::with(Some(9), 0));
     let seen = at_once(&bed, |number| if number % 2 == 0 { "same".to_owned() } else { format!("m{number}") }).await;
     let count = |status| seen.iter().filter(|seen| seen.status == status).count();
-    assert_eq!((count(200), count(400), count(413)), (9, 7, 0), "{seen:?}");
+    // One of the seven who comes when nine are there already may hear that, instead of the name being taken.
+    assert_eq!((count(200), count(400) + count(413)), (9, 7), "{seen:?}");
     assert_eq!(bed.page("").await.0.len(), 9);
 }
 
