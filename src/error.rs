@@ -398,7 +398,7 @@ reasons! {
     DeadlineExceeded DeadlineExceeded = "DEADLINE_EXCEEDED",
     /// A fault of the service; the log has it under the call id.
     Internal Internal = "INTERNAL",
-    /// The comment in the private key file is not UTF-8, or holds control or invisible characters.
+    /// The comment in the private key file is not UTF-8, or holds control or invisible characters, or a private key.
     InvalidArgument PrivateKeyCommentInvalid = "PRIVATE_KEY_COMMENT_INVALID",
     /// The RSA private exponent is so small that it can be found, or not below the modulus.
     InvalidArgument RsaWeakD = "RSA_WEAK_D",

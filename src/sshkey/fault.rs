@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::misplaced::holds_private_key;
 use crate::error::Reason;
 use crate::plain::is_plain;
 
@@ -123,12 +124,16 @@ pub(super) fn kdf_too_costly(message: impl Into<String>) -> Fault {
 }
 
 /// The comment of a key, from either side: UTF-8, one line, nothing that changes how a terminal shows it, at most
-/// 1,024 bytes; blanks at its ends are taken off.
+/// 1,024 bytes, and no private key, which can hide in lines that were joined; blanks at its ends are taken off.
 pub(super) fn comment(bytes: &[u8], side: Side) -> Result<String, Fault> {
     if bytes.len() > COMMENT_MAX {
         return Err(side.too_large(format!("the comment is over {COMMENT_MAX} bytes")));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| side.comment_invalid())?.trim_matches([' ', '\t']);
+    if holds_private_key(text) {
+        let reason = side.pick(Reason::PrivateKeyInPublicField, Reason::PrivateKeyCommentInvalid);
+        return Err(Fault::new(reason, "the comment holds a private key, and comments are shown: treat it as exposed"));
+    }
     match is_plain(text) {
         true => Ok(text.to_owned()),
         false => Err(side.comment_invalid()),

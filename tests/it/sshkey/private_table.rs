@@ -92,6 +92,12 @@ fn openssh_files() -> Vec<BadKey> {
             with(|f| (f.comment, f.padding) = (b"a\nb".to_vec(), None)),
             PrivateKeyCommentInvalid,
         ),
+        (
+            40,
+            "a private key in the comment, which is shown with the public half",
+            with(|f| (f.comment, f.padding) = (b"MC4CAQAwBQYDK2VwBCIEIJq0yA3Zt5".to_vec(), None)),
+            PrivateKeyCommentInvalid,
+        ),
         (41, "comment not UTF-8", with(|f| (f.comment, f.padding) = (vec![0xff], None)), PrivateKeyCommentInvalid),
         (90, "magic of version 2", with(|f| f.magic = b"openssh-key-v2\0".to_vec()), PrivateKeyMalformed),
         (90, "magic cut off", pem("OPENSSH PRIVATE KEY", b"openssh"), PrivateKeyMalformed),

@@ -104,6 +104,7 @@ fn private_keys_in_disguise() -> Vec<BadKey> {
         ("a setting", format!("SSH_KEY={}", body(&pkcs8))),
         ("behind a public line", format!("{line}\n{openssh}")),
         ("in the comment of a public line", format!("{line} {}", body(&pkcs8))),
+        ("in lines that a comment joins", rfc4716_saying(&body(&pkcs8))),
         ("after a byte order mark", format!("\u{feff}{openssh}")),
         ("only its last line", "AAAA\n-----END OPENSSH PRIVATE KEY-----".to_owned()),
         ("base64 of PKCS#8", body(&pkcs8)),
@@ -116,6 +117,16 @@ fn private_keys_in_disguise() -> Vec<BadKey> {
     ]
     .map(|(what, text)| (53, what, text, PrivateKeyInPublicField))
     .to_vec()
+}
+
+/// A sound RFC 4716 block whose comment runs over lines of two characters.
+fn rfc4716_saying(comment: &str) -> String {
+    let block = run("ssh-keygen", &["-e", "-f", "/dev/stdin"], &make(KeySpec::Ed25519).public().line(""));
+    let block = String::from_utf8(block).unwrap();
+    let (first, rest) = block.split_once('\n').unwrap();
+    let base64 = rest.lines().filter(|line| !line.contains(':')).collect::<Vec<_>>().join("\n");
+    let pieces: Vec<&str> = comment.as_bytes().chunks(2).map(|piece| std::str::from_utf8(piece).unwrap()).collect();
+    format!("{first}\nComment: {}\n{base64}\n", pieces.join("\\\n"))
 }
 
 fn blobs() -> Vec<BadKey> {
