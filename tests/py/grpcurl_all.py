@@ -16,8 +16,8 @@ import grpc
 from harness import SERVICE, Server, run_script, ssh_keygen, tool
 
 METHODS = [
-    "ClearPrivate", "Create", "Delete", "ExportPrivate", "Get", "GetProject", "ImportPrivate", "ImportPublic", "List",
-    "Undelete", "Update",
+    "Adopt", "ClearPrivate", "Create", "Delete", "ExportPrivate", "Get", "GetProject", "ImportPrivate", "ImportPublic",
+    "Inspect", "List", "Place", "Undelete", "Update", "Withdraw",
 ]  # fmt: skip
 INVALID_ARGUMENT = 64 + 3
 
